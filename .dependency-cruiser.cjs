@@ -1,0 +1,52 @@
+// The arrows of the design, as rules. cli -> agent, server -> build, preview -> cache, source, manifest -> buildkit,
+// docker -> proto. A room may import the rooms below it and nothing above it; `errors` is a leaf of small value types.
+const layers = {
+  proto: [],
+  "src/errors": [],
+  "src/buildkit": ["proto"],
+  "src/docker": ["proto", "src/errors"],
+  "src/source": ["src/buildkit", "src/docker", "src/errors"],
+  "src/manifest": ["src/buildkit", "src/docker", "src/errors"],
+  cache: ["src/buildkit", "src/docker", "src/errors"],
+  "src/build": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
+  "src/preview": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
+  "src/bus": ["src/errors"],
+  "src/agent": ["src/build", "src/preview", "cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/bus", "src/errors"],
+  "src/server": ["src/bus", "src/errors"],
+  "src/cli": ["src/agent", "src/server", "src/build", "src/preview", "cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
+};
+const rooms = Object.keys(layers);
+const escape = (room) => `^${room}/`;
+
+module.exports = {
+  forbidden: [
+    { name: "no-circles", severity: "error", from: {}, to: { circular: true } },
+    { name: "unresolved", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "no-tests-in-product",
+      severity: "error",
+      from: { path: "^(src|cache|proto)/", pathNot: "\\.test\\.ts$" },
+      to: { path: "(^test/|\\.test\\.ts$|^scripts/)" },
+    },
+    ...rooms.map((room) => ({
+      name: `arrows-of-${room.replace("src/", "")}`,
+      severity: "error",
+      from: { path: escape(room), pathNot: "\\.test\\.ts$" },
+      to: { path: rooms.filter((other) => other !== room && !layers[room].includes(other)).map(escape) },
+    })),
+    ...rooms.filter((room) => room !== "proto").map((room) => ({
+      name: `one-door-of-${room.replace("src/", "")}`,
+      comment: "Other rooms import a room's index.ts and nothing behind it.",
+      severity: "error",
+      from: { path: rooms.filter((other) => other !== room).map(escape) },
+      to: { path: escape(room), pathNot: `^${room}/index\\.ts$` },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "(^dist/|^proto/gen/|^test/fixtures/|^examples/)" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "types", "default"], extensions: [".ts", ".js", ".mjs", ".d.ts"] },
+  },
+};

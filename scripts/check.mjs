@@ -1,0 +1,36 @@
+// npm run check: everything that can be said about the code without running it, side by side, in seconds.
+import { spawn, spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const npx = (name) => join(root, "node_modules/.bin", name);
+if (spawnSync(process.execPath, ["scripts/codegen.mjs"], { cwd: root, stdio: "inherit" }).status !== 0) process.exit(1);
+
+const checks = [
+  ["types", npx("tsc"), ["-p", "tsconfig.json", "--noEmit"]],
+  ["biome", npx("biome"), ["ci", "--error-on-warnings", "."]],
+  ["buf lint", npx("buf"), ["lint"]],
+  ["buf format", npx("buf"), ["format", "--diff", "--exit-code"]],
+  ["arrows", npx("depcruise"), ["--config", ".dependency-cruiser.cjs", "--output-type", "err-long", "src", "cache", "proto"]],
+  ["dead code", npx("knip"), ["--no-progress"]],
+];
+
+const results = await Promise.all(
+  checks.map(
+    ([name, command, args]) =>
+      new Promise((resolve) => {
+        const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+        let output = "";
+        child.stdout.on("data", (chunk) => (output += chunk));
+        child.stderr.on("data", (chunk) => (output += chunk));
+        child.on("error", (error) => resolve({ name, ok: false, output: error.message }));
+        child.on("close", (code) => resolve({ name, ok: code === 0, output }));
+      }),
+  ),
+);
+for (const { name, ok, output } of results) {
+  console.log(`${ok ? "ok  " : "FAIL"} ${name}`);
+  if (!ok) console.log(output.trimEnd());
+}
+process.exit(results.every(({ ok }) => ok) ? 0 : 1);

@@ -1,0 +1,64 @@
+import type { ContextTree } from "../fsutil/tree.js";
+import type { SolveStatus } from "../progress/types.js";
+import type { SessionService } from "../session/service.js";
+
+/** One result of a solve, in BuildKit's words. `type` names the exporter, `attrs` are handed to it as they are. */
+export interface ExportEntry {
+  readonly type: "moby" | "image" | "local" | "tar" | "oci" | "docker" | (string & {});
+  readonly attrs: Readonly<Record<string, string>>;
+  /** Where what the daemon sends back goes: a directory (`local`, or `oci`/`docker` with tar=false) or a byte sink. */
+  readonly output?:
+    | { readonly kind: "directory"; readonly path: string }
+    | { readonly kind: "stream"; readonly open: () => Promise<NodeJS.WritableStream> };
+}
+
+/** A cache to import from or export to: `type` registry, local, inline, gha; `attrs` as buildx documents them. */
+export interface CacheEntry {
+  readonly type: string;
+  readonly attrs: Readonly<Record<string, string>>;
+}
+
+export interface SolveOptions {
+  /** Default "dockerfile.v0". `null` solves `definition` as it is. */
+  readonly frontend?: string | null;
+  /** Marshalled pb.Definition, for solves without a frontend. */
+  readonly definition?: Uint8Array;
+  /** Frontend options: `filename`, `target`, `build-arg:X`, `label:X`, `no-cache`, `platform`, ... */
+  readonly frontendAttrs?: Readonly<Record<string, string>>;
+  /** Trees by dir-name: "context", "dockerfile", and those of named contexts. */
+  readonly trees?: Readonly<Record<string, ContextTree>>;
+  /** Auth, secrets, ssh, upload ...: whatever the daemon may call beside file sync, health and receiving exports. */
+  readonly services?: readonly SessionService[];
+  readonly exports?: readonly ExportEntry[];
+  readonly cacheImports?: readonly CacheEntry[];
+  readonly cacheExports?: readonly CacheEntry[];
+  /** Names what the daemon keeps of the trees between builds, so that unchanged files are not sent again. */
+  readonly sharedKey?: string;
+  /** Default: random. Shown by `Status`, build history and logs of the daemon. */
+  readonly ref?: string;
+  readonly entitlements?: readonly string[];
+  /**
+   * Resolve the Dockerfile to its steps before the first one runs (gateway mode): gives every step's lines on every engine.
+   * Default true where it is possible.
+   */
+  readonly sourceMap?: boolean;
+  /** Called for every Status message, in order. */
+  readonly onStatus?: (status: SolveStatus) => void;
+  /** Called once with the lines of each step, before the first step runs: vertex digest to 1-based line ranges. */
+  readonly onSourceMap?: (map: StepSourceMap) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The lines of every step of a Dockerfile, by vertex digest. */
+export interface StepSourceMap {
+  readonly filename: string;
+  /** The Dockerfile as BuildKit read it. */
+  readonly text: string;
+  readonly steps: ReadonlyMap<string, readonly { readonly start: number; readonly end: number }[]>;
+}
+
+export interface SolveResult {
+  readonly ref: string;
+  /** The exporters' answers, merged: `containerimage.digest`, `image.name`, `cache.manifest` ... */
+  readonly exporterResponse: Readonly<Record<string, string>>;
+}

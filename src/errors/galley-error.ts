@@ -1,0 +1,36 @@
+/** Stable codes, shared by API, events and CLI. Never renamed. */
+export const galleyErrorCodes = [
+  "usage",
+  "interrupted",
+  "engine_unreachable",
+  "engine_error",
+  "engine_unsupported",
+  "image_not_found",
+  "image_reference_invalid",
+  "container_failed",
+  "container_unhealthy",
+  "port_in_use",
+  "git_missing",
+  "git_failed",
+  "git_ref_not_found",
+  "git_repository_invalid",
+  "manifest_not_found",
+  "manifest_invalid",
+  "registry_config_invalid",
+  "file_not_found",
+] as const;
+
+export type GalleyErrorCode = (typeof galleyErrorCodes)[number];
+
+/** A stable code, a sentence for a person, a hint that says what to do, and the cause. */
+export class GalleyError extends Error {
+  override readonly name = "GalleyError";
+  readonly code: GalleyErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: GalleyErrorCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}

@@ -1,0 +1,3 @@
+// Errors of every room but `buildkit` (which stands alone and has its own of the same shape). A leaf: it knows no other
+// room, so that any of them can use it.
+export { GalleyError, type GalleyErrorCode, galleyErrorCodes } from "./galley-error.js";
