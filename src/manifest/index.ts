@@ -1,0 +1,5 @@
+// From a repository's files to one Manifest: the services that make up a preview. Knows files and their text, not engines,
+// builds or containers.
+export { parseManifest } from "./galley-yml.js";
+export type { Manifest, Service, ServiceBuild } from "./manifest.js";
+export { startOrder } from "./order.js";
