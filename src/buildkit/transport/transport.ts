@@ -1,0 +1,35 @@
+import type { Duplex } from "node:stream";
+import type { Client } from "@grpc/grpc-js";
+import type { SessionHeaders } from "../session/index.js";
+import type { Channel } from "./channel.js";
+
+/** What a Docker Engine says about itself. */
+export interface EngineFacts {
+  /** `28.5.2+dfsg4` */
+  readonly version: string;
+  /** `1.51`: the newest version of the HTTP API it speaks. */
+  readonly apiVersion: string;
+  readonly os: string;
+  readonly arch: string;
+}
+
+/** A way to a BuildKit: gRPC calls to its Control service, and sessions on which it calls back. */
+export interface BuildKitTransport {
+  readonly kind: "docker" | "buildkitd" | "docker-container";
+  /** How gRPC gets through: `upgrade` (`POST /grpc`), `direct` HTTP/2, or `exec` (stdio of `buildctl dial-stdio`). */
+  readonly route: "upgrade" | "direct" | "exec";
+  /** The address as people write it, for messages. */
+  readonly where: string;
+  /** Present when a Docker Engine is driven. */
+  readonly engine?: EngineFacts;
+  /** The shared connection, for short calls. Redials when it was lost. */
+  grpcClient(): Client;
+  /** A connection of its own, for calls that must not share the fate of others. The caller closes it. */
+  openChannel(): Channel;
+  /** Opens the connection of a session; the daemon speaks HTTP/2 as a client on it. */
+  openSession(headers: SessionHeaders, signal: AbortSignal): Promise<Duplex>;
+  /** `GET` on the Docker Engine's own API; undefined where there is none, or for anything but a 200. */
+  engineGet?(path: string, signal: AbortSignal): Promise<unknown>;
+  /** Ends every channel and session of this transport. Idempotent. */
+  close(): void;
+}
