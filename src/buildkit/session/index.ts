@@ -1,0 +1,20 @@
+/**
+ * The session: the connection on which the daemon calls back, the small gRPC server that answers it, and the services of
+ * general use (secrets, ssh, registry credentials, uploads). It knows nothing of solves, Dockerfiles or transports: a
+ * connection is handed in, and file sync, exports and the content store are services that others plug in.
+ */
+export type { SessionMetadata } from "./metadata.js";
+export {
+  openSession,
+  type Session,
+  type SessionDial,
+  type SessionHeaders,
+  type SessionOptions,
+} from "./open.js";
+export {
+  RpcError,
+  rpcStatus,
+  type SessionCall,
+  type SessionMethod,
+  type SessionService,
+} from "./service.js";

@@ -1,0 +1,148 @@
+import {
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { Http2Call } from "./call.js";
+import { decodeMetadata } from "./metadata.js";
+import { RpcError, rpcStatus, type SessionMethod } from "./service.js";
+import { statusOf, timeoutMs } from "./status.js";
+
+/** What one connection may cost. The daemon is trusted with the build, not with this process. */
+const limits = {
+  /** The daemon's own send limit is 16 MiB (BuildKit 0.13+; 4 MiB before). */
+  messageBytes: 16 * 1024 * 1024,
+  /** A health check that has to queue behind other calls is a lost session, hence far more than a build needs. */
+  concurrentCalls: 4096,
+  /** Every pattern of a .dockerignore is a header of its own. */
+  headers: 50_000,
+  headerBytes: 4 * 1024 * 1024,
+  /** Receiving 500 MB: 168 MB/s with the default window of 64 KB, 346 MB/s with 8 MB. */
+  streamWindowBytes: 8 * 1024 * 1024,
+  connectionWindowBytes: 16 * 1024 * 1024,
+  /** MB that node:http2 may hold for the connection before it refuses new streams, health checks among them. */
+  sessionMemoryMb: 256,
+} as const;
+
+/** A connection being served. */
+export interface Serving {
+  /** Resolves when the connection is gone, with the reason where there is one; never rejects. */
+  readonly closed: Promise<Error | undefined>;
+  /** Ends all calls and the connection at once. */
+  destroy(): void;
+}
+
+/**
+ * Answers gRPC calls on one connection. `onCallError` hears the errors that methods threw, with the path of the call,
+ * because the daemon only passes on a text.
+ */
+export function serveCalls(
+  socket: Socket,
+  methods: ReadonlyMap<string, SessionMethod>,
+  onCallError: (error: unknown, path: string) => void,
+): Serving {
+  const session = performServerHandshake(socket, {
+    maxHeaderListPairs: limits.headers,
+    maxSessionMemory: limits.sessionMemoryMb,
+    settings: {
+      enablePush: false,
+      initialWindowSize: limits.streamWindowBytes,
+      maxConcurrentStreams: limits.concurrentCalls,
+      maxHeaderListSize: limits.headerBytes,
+    },
+  });
+  let failure: Error | undefined;
+  session.on("error", (error: Error) => {
+    failure ??= error;
+  });
+  socket.on("error", (error: Error) => {
+    failure ??= error;
+  });
+  // The typings leave out the flat list of headers that node passes fourth.
+  session.on(
+    "stream",
+    (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, ...rest: unknown[]) => {
+      accept(stream, headers, rest[0] as string[], methods, onCallError);
+    },
+  );
+  widenConnectionWindow(session);
+  const closed = new Promise<Error | undefined>((resolve) => {
+    session.once("close", () => {
+      socket.destroy();
+      resolve(failure);
+    });
+    socket.once("close", () => {
+      if (!session.destroyed) session.destroy();
+    });
+    // The daemon never half-closes: an end is the end.
+    socket.once("end", () => {
+      if (!session.destroyed) session.destroy();
+    });
+  });
+  return {
+    closed,
+    destroy: () => {
+      if (!session.destroyed) session.destroy();
+      socket.destroy();
+    },
+  };
+}
+
+function widenConnectionWindow(session: ServerHttp2Session): void {
+  if (!session.destroyed) session.setLocalWindowSize(limits.connectionWindowBytes);
+}
+
+function accept(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+  methods: ReadonlyMap<string, SessionMethod>,
+  onCallError: (error: unknown, path: string) => void,
+): void {
+  // Resets arrive as errors too. The call hears of them through "close".
+  stream.on("error", () => {});
+  if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith("application/grpc")) {
+    stream.respond({ ":status": 415 }, { endStream: true });
+    stream.close(constants.NGHTTP2_NO_ERROR);
+    return;
+  }
+  const path = String(headers[":path"] ?? "");
+  answer(stream, path, rawHeaders, methods.get(path)).catch((error: unknown) => {
+    if (!(error instanceof RpcError && error.status === rpcStatus.cancelled)) onCallError(error, path);
+  });
+}
+
+async function answer(
+  stream: ServerHttp2Stream,
+  path: string,
+  rawHeaders: readonly string[],
+  method: SessionMethod | undefined,
+): Promise<void> {
+  let call: Http2Call;
+  try {
+    const metadata = decodeMetadata(rawHeaders);
+    call = new Http2Call(stream, path, metadata, {
+      messageBytes: limits.messageBytes,
+      timeoutMs: timeoutMs(metadata.first("grpc-timeout")),
+    });
+  } catch (error) {
+    call = new Http2Call(stream, path, decodeMetadata([]), { messageBytes: 0, timeoutMs: undefined });
+    call.finish(rpcStatus.invalidArgument, "malformed metadata");
+    throw error;
+  }
+  if (!method) {
+    call.finish(rpcStatus.unimplemented, `unknown method ${path}`);
+    return;
+  }
+  try {
+    await method(call);
+    call.finish(rpcStatus.ok);
+  } catch (error) {
+    const { status, message } = statusOf(error);
+    call.finish(status, message);
+    throw error;
+  }
+}
