@@ -3,9 +3,11 @@
  *
  * It knows bytes and nothing else: no transport, no meaning of a build. Everything here that a daemon may send is decoded
  * as it came; checking it is the caller's.
+ *
+ * errdefs is described in its .proto but not exported: daemons send those messages as JSON.
  */
 export type { Long } from "./gen/buildkit.js";
-export { containerd, errdefs, fsutil, google, grpc, moby, pb } from "./gen/buildkit.js";
+export { containerd, fsutil, google, grpc, moby, pb } from "./gen/buildkit.js";
 export { toBigInt, toLong } from "./int64.js";
 export type {
   BidiMethod,
