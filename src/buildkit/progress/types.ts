@@ -52,7 +52,11 @@ export interface VertexWarning {
   readonly short: string;
   readonly detail: readonly string[];
   readonly url?: string;
-  readonly sourceInfo?: { readonly filename?: string; readonly data?: Uint8Array; readonly language?: string };
+  readonly sourceInfo?: {
+    readonly filename?: string;
+    readonly data?: Uint8Array;
+    readonly language?: string;
+  };
   readonly ranges: readonly SourceRange[];
 }
 

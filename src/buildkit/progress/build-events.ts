@@ -1,0 +1,213 @@
+import type { BuildKitError } from "../errors.js";
+import { toLintWarning } from "../failure/index.js";
+import type { StepSourceMap } from "../solve/types.js";
+import type { BuildEvent, StepLogLine, StepUpdated, Transfer as TransferEvent } from "./build-event.js";
+import { BuildProgress, type ProgressChange } from "./model.js";
+import type { BuildOutcome } from "./renderer.js";
+import type { Step, Transfer } from "./step.js";
+import type { LogLine } from "./step-log.js";
+import { safeLine, safeName } from "./terminal-text.js";
+import type { Instant } from "./time.js";
+import type { SolveStatus } from "./types.js";
+
+const linesPerEvent = 500;
+const charactersPerEvent = 128 * 1024;
+const mentionedShare = 0.05;
+const mentionedAfter = 1000;
+
+/** Turns the messages of one build into its events. No I/O, no clock: times come with the calls. */
+export class BuildEvents {
+  readonly #progress: BuildProgress;
+  readonly #mentioned = new Map<string, { readonly current: number; readonly at: Instant }>();
+  readonly #reported = new Map<Step, string>();
+  readonly #leftOut = new Set<Step>();
+
+  constructor(progress: BuildProgress = new BuildProgress()) {
+    this.#progress = progress;
+  }
+
+  start(): BuildEvent[] {
+    return [{ type: "build.started" }];
+  }
+
+  sourceMap(map: StepSourceMap): BuildEvent[] {
+    const steps = [...map.steps].map(([vertex, lines]) => ({
+      vertex,
+      lines: lines.map(({ start, end }) => ({ start, end })),
+    }));
+    return [{ type: "source_map", filename: safeName(map.filename), steps }];
+  }
+
+  note(text: string): BuildEvent[] {
+    return [{ type: "build.note", text: safeName(text) }];
+  }
+
+  /**
+   * `withLogs` false: the reader cannot keep up. Lines are then dropped, and one line of each step says so.
+   */
+  update(status: SolveStatus, now: Instant, withLogs = true): BuildEvent[] {
+    const change = this.#progress.apply(status, now);
+    const events: BuildEvent[] = [];
+    // Logs come before the end of their step, so that who reads in order has them when it is over.
+    const [ended, going] = partition(change.steps, ({ state }) => state !== "running" && state !== "waiting");
+    for (const step of going) this.#step(step, now, events);
+    this.#lines(change, withLogs, events);
+    for (const transfer of change.transfers)
+      if (this.#worthMention(transfer)) events.push(transferEvent(transfer));
+    for (const warning of change.warnings) {
+      const { rule, message, file, lines, url } = toLintWarning(warning);
+      events.push({
+        type: "warning",
+        step: this.#progress.step(warning.vertex)?.id ?? warning.vertex,
+        rule: rule ?? null,
+        message: safeName(message),
+        detail: (warning.detail ?? []).map((line) => safeLine(line, false)),
+        url: url ?? null,
+        filename: file ?? null,
+        lines,
+      });
+    }
+    for (const step of ended) this.#step(step, now, events);
+    return events;
+  }
+
+  finish(outcome: BuildOutcome, now: Instant): BuildEvent[] {
+    const events: BuildEvent[] = [];
+    for (const step of this.#progress.end(outcome.kind === "reused" ? "built" : outcome.kind, now))
+      this.#step(step, now, events);
+    for (const step of this.#progress.steps) this.#flush(step, events);
+    const { total, completed, cached, failed } = this.#progress.summary();
+    events.push({
+      type: "build.finished",
+      outcome: outcome.kind,
+      image: ("image" in outcome ? outcome.image : undefined) ?? null,
+      duration: Math.round(this.#progress.elapsed(now)),
+      steps: { total, completed, cached, failed },
+      error: outcome.kind === "failed" ? errorOf(outcome.error, this.#progress) : null,
+    });
+    return events;
+  }
+
+  #step(step: Step, now: Instant, events: BuildEvent[]): void {
+    if (step.hidden || step.name === "") return;
+    if (step.state !== "running" && step.state !== "waiting") this.#flush(step, events);
+    const { intervals } = step;
+    const last = intervals.at(-1);
+    const event: StepUpdated = {
+      type: "step.updated",
+      step: step.id,
+      name: safeName(step.name, 2001),
+      state: step.state,
+      vertices: step.vertices,
+      inputs: step.inputs,
+      started: intervals[0] ? timeText(intervals[0].start) : null,
+      completed: last?.stop === undefined ? null : timeText(last.stop),
+      duration: Math.round(this.#progress.duration(step, now)),
+      error: step.error === undefined ? null : safeName(step.error, 16_384),
+    };
+    // A running step's duration is the reader's to count; alone it is no news.
+    const news = JSON.stringify(event.state === "running" ? { ...event, duration: 0 } : event);
+    if (this.#reported.get(step) === news) return;
+    this.#reported.set(step, news);
+    events.push(event);
+  }
+
+  #lines({ lines }: ProgressChange, withLogs: boolean, events: BuildEvent[]): void {
+    for (let from = 0; from < lines.length; ) {
+      const id = lines[from]?.step ?? "";
+      let to = from;
+      let size = 0;
+      while (
+        to < lines.length &&
+        lines[to]?.step === id &&
+        to - from < linesPerEvent &&
+        size < charactersPerEvent
+      ) {
+        size += lines[to]?.text.length ?? 0;
+        to += 1;
+      }
+      const step = this.#progress.step(id);
+      if (step !== undefined) this.#log(step, lines.slice(from, to), withLogs, events);
+      from = to;
+    }
+  }
+
+  #log(step: Step, lines: readonly LogLine[], withLogs: boolean, events: BuildEvent[]): void {
+    let shown = lines.map(lineOf);
+    if (!withLogs) {
+      if (this.#leftOut.has(step)) return;
+      this.#leftOut.add(step);
+      shown = shown.slice(0, 1).map(({ stream, at }) => ({
+        stream,
+        at,
+        text: "[output clipped: the output is read too slowly]",
+        clipped: "unread output",
+      }));
+    }
+    const clipped = step.log.clipped !== undefined || this.#leftOut.has(step);
+    events.push({ type: "step.log", step: step.id, lines: shown, clipped });
+  }
+
+  #flush(step: Step, events: BuildEvent[]): void {
+    const lines = step.log.flush();
+    if (lines.length > 0) this.#log(step, lines, true, events);
+  }
+
+  #worthMention({ step, id, current, total, at = 0, started, completed }: Transfer): boolean {
+    if (started === undefined) return false;
+    const key = `${step} ${id}`;
+    const before = this.#mentioned.get(key);
+    const share = before && total > 0 ? (current - before.current) / total : 0;
+    if (before && completed === undefined && share < mentionedShare && at - before.at < mentionedAfter)
+      return false;
+    this.#mentioned.set(key, { current, at });
+    return true;
+  }
+}
+
+function transferEvent({ step, id, current, total, completed }: Transfer): TransferEvent {
+  return {
+    type: "transfer",
+    step,
+    transfer: safeName(id),
+    current,
+    total: total || null,
+    done: completed !== undefined,
+  };
+}
+
+function lineOf({ stream, text, at, clipped }: LogLine): StepLogLine {
+  return {
+    stream: stream === 2 ? "stderr" : "stdout",
+    text: safeLine(text, true),
+    at: timeText(at),
+    ...(clipped === undefined ? {} : { clipped }),
+  };
+}
+
+function errorOf(error: BuildKitError, progress: BuildProgress) {
+  const { failure } = error;
+  const step = failure?.vertex === undefined ? undefined : progress.step(failure.vertex);
+  const tail = failure?.logTail ?? step?.log.tail(20).map(({ text }) => text) ?? [];
+  return {
+    code: error.code,
+    message: error.message,
+    hint: error.hint ?? null,
+    step: step?.id ?? failure?.vertex ?? null,
+    command: failure?.command ?? null,
+    exitCode: failure?.exitCode ?? null,
+    dockerfile: failure?.dockerfile ?? null,
+    logTail: tail.map((line) => safeLine(line, true)),
+  };
+}
+
+// The largest time that a Date can hold; a hostile one beyond it must not throw.
+const latest = 8.64e15;
+
+function timeText(at: Instant): string {
+  return new Date(Math.min(Math.max(at, -latest), latest)).toISOString();
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
+}
