@@ -1,0 +1,104 @@
+import { z } from "zod";
+
+// The form of a build's events on the bus, in the API and in `galley build --progress json`. Unknown fields are refused
+// here, so that a test notices what is sent without being described; readers should ignore what they do not know.
+
+const time = z.iso.datetime({ precision: 3 });
+const lines = z.array(z.strictObject({ start: z.int(), end: z.int() }));
+
+const envelope = {
+  v: z.literal(1),
+  id: z.string().min(1),
+  at: time,
+  agent: z.string().nullable(),
+  project: z.string().nullable(),
+  environment: z.string().nullable(),
+  deployment: z.string().nullable(),
+  attempt: z.int().min(1),
+  seq: z.int().min(1),
+  service: z.string().optional(),
+};
+
+const error = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().nullable(),
+  step: z.string().nullable(),
+  command: z.string().nullable(),
+  exitCode: z.int().nullable(),
+  dockerfile: z
+    .strictObject({
+      name: z.string(),
+      excerpt: z.array(z.strictObject({ line: z.int(), text: z.string(), failed: z.boolean() })),
+    })
+    .nullable(),
+  logTail: z.array(z.string()),
+});
+
+/** Any event of a build, in its envelope. */
+export const buildEventSchema = z.discriminatedUnion("type", [
+  z.strictObject({ ...envelope, type: z.literal("build.started") }),
+  z.strictObject({
+    ...envelope,
+    type: z.literal("source_map"),
+    filename: z.string(),
+    steps: z.array(z.strictObject({ vertex: z.string(), lines })),
+  }),
+  z.strictObject({
+    ...envelope,
+    type: z.literal("step.updated"),
+    step: z.string(),
+    name: z.string(),
+    state: z.enum(["waiting", "running", "done", "cached", "failed", "cancelled"]),
+    vertices: z.array(z.string()),
+    inputs: z.array(z.string()),
+    started: time.nullable(),
+    completed: time.nullable(),
+    duration: z.int().min(0),
+    error: z.string().nullable(),
+  }),
+  z.strictObject({
+    ...envelope,
+    type: z.literal("step.log"),
+    step: z.string(),
+    lines: z.array(
+      z.strictObject({
+        stream: z.enum(["stdout", "stderr"]),
+        text: z.string(),
+        at: time,
+        clipped: z.string().optional(),
+      }),
+    ),
+    clipped: z.boolean(),
+  }),
+  z.strictObject({
+    ...envelope,
+    type: z.literal("transfer"),
+    step: z.string(),
+    transfer: z.string(),
+    current: z.number(),
+    total: z.number().nullable(),
+    done: z.boolean(),
+  }),
+  z.strictObject({
+    ...envelope,
+    type: z.literal("warning"),
+    step: z.string(),
+    rule: z.string().nullable(),
+    message: z.string(),
+    detail: z.array(z.string()),
+    url: z.string().nullable(),
+    filename: z.string().nullable(),
+    lines,
+  }),
+  z.strictObject({ ...envelope, type: z.literal("build.note"), text: z.string() }),
+  z.strictObject({
+    ...envelope,
+    type: z.literal("build.finished"),
+    outcome: z.enum(["built", "reused", "failed", "cancelled"]),
+    image: z.string().nullable(),
+    duration: z.int().min(0),
+    steps: z.strictObject({ total: z.int(), completed: z.int(), cached: z.int(), failed: z.int() }),
+    error: error.nullable(),
+  }),
+]);
