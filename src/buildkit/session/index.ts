@@ -11,6 +11,7 @@ export {
   type SessionHeaders,
   type SessionOptions,
 } from "./open.js";
+export { createSecrets, maxSecretBytes, type SecretSource } from "./secrets.js";
 export {
   RpcError,
   rpcStatus,
@@ -18,3 +19,5 @@ export {
   type SessionMethod,
   type SessionService,
 } from "./service.js";
+export { type PathMethod, serviceOf, stream, type TypedCall, unary } from "./typed.js";
+export { createUpload, type UploadService } from "./upload.js";

@@ -32,6 +32,8 @@ export interface SessionOptions {
   readonly signal?: AbortSignal;
   /** Longest wait for the dial, in ms. Default 20,000. */
   readonly dialTimeoutMs?: number;
+  /** Interval of HTTP/2 pings in ms; six unanswered ones end the session. Default 5,000. */
+  readonly keepaliveMs?: number;
   /**
    * Hears what a service threw, with the path of the call. The daemon only passes on a text, so this is where a caller
    * learns of, for example, `context_changed`. Not called for what the daemon cancelled.
@@ -62,7 +64,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     sharedKey: options.sharedKey ?? "",
     methods: [...methods.keys()],
   });
-  const serving = serveCalls(socket, methods, (error, path) => options.onCallError?.(error, path));
+  const onCallError = (error: unknown, path: string) => options.onCallError?.(error, path);
+  const serving = serveCalls(socket, methods, onCallError, options.keepaliveMs ?? 5000);
   let ours = false;
   const close = async () => {
     ours = true;

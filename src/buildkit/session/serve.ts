@@ -6,6 +6,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
+import { BuildKitError } from "../errors.js";
 import { Http2Call } from "./call.js";
 import { decodeMetadata } from "./metadata.js";
 import { RpcError, rpcStatus, type SessionMethod } from "./service.js";
@@ -35,14 +36,18 @@ export interface Serving {
   destroy(): void;
 }
 
+/** Unanswered intervals until the peer counts as gone. Not a time: a blocked event loop fires the timer once, however late. */
+const missedPings = 6;
+
 /**
  * Answers gRPC calls on one connection. `onCallError` hears the errors that methods threw, with the path of the call,
- * because the daemon only passes on a text.
+ * because the daemon only passes on a text. `keepaliveMs` is the interval of pings.
  */
 export function serveCalls(
   socket: Socket,
   methods: ReadonlyMap<string, SessionMethod>,
   onCallError: (error: unknown, path: string) => void,
+  keepaliveMs: number,
 ): Serving {
   const session = performServerHandshake(socket, {
     maxHeaderListPairs: limits.headers,
@@ -69,6 +74,7 @@ export function serveCalls(
     },
   );
   widenConnectionWindow(session);
+  keepAlive(session, keepaliveMs);
   const closed = new Promise<Error | undefined>((resolve) => {
     session.once("close", () => {
       socket.destroy();
@@ -93,6 +99,31 @@ export function serveCalls(
 
 function widenConnectionWindow(session: ServerHttp2Session): void {
   if (!session.destroyed) session.setLocalWindowSize(limits.connectionWindowBytes);
+}
+
+/**
+ * Notices a connection that is dead without a sign. nghttp2 answers some protocol errors (found: a header string beyond
+ * 64 KiB, DATA on an idle stream) with GOAWAY and then neither reads nor writes, and Node 20 reports nothing of it.
+ */
+function keepAlive(session: ServerHttp2Session, intervalMs: number): void {
+  let missed = 0;
+  let outstanding = false;
+  const timer = setInterval(() => {
+    if (session.destroyed) return;
+    if (!outstanding) {
+      outstanding = true;
+      missed = 0;
+      session.ping((error) => {
+        if (!error) outstanding = false;
+      });
+    } else if (++missed >= missedPings) {
+      session.destroy(
+        new BuildKitError("protocol_violation", "The daemon no longer answers on the session's connection."),
+      );
+    }
+  }, intervalMs);
+  timer.unref();
+  session.once("close", () => clearInterval(timer));
 }
 
 function accept(
