@@ -12,6 +12,7 @@ export const buildKitErrorCodes = [
   "dockerfile_syntax",
   "dockerfile_not_found",
   "copy_source_missing",
+  "source_unavailable",
   "target_unknown",
   "platform_unsupported",
   "frontend_unavailable",

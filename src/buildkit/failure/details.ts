@@ -1,4 +1,4 @@
-import protobuf from "protobufjs/minimal.js";
+import { google } from "../../../proto/index.js";
 import type { SourceRange } from "../progress/types.js";
 
 // What BuildKit sends along with a failed solve (23.0+; 20.10 sends nothing): a google.rpc.Status whose details are
@@ -41,41 +41,24 @@ export function detailsTrailer(error: unknown): Uint8Array | undefined {
 /** Reads an encoded google.rpc.Status. Undefined for what is none; details that cannot be read are left out. */
 export function readDetails(encoded: Uint8Array): ErrorDetails | undefined {
   if (encoded.length === 0 || encoded.length > maxStatusBytes) return undefined;
-  let message: string | undefined;
-  const details: { url: string; value: Uint8Array }[] = [];
   try {
-    const reader = protobuf.Reader.create(encoded);
-    while (reader.pos < reader.len) {
-      const tag = reader.uint32();
-      if (tag === 0x12) message = reader.string();
-      else if (tag === 0x1a && details.length < maxDetails) details.push(readAny(reader.bytes()));
-      else reader.skipType(tag & 7);
-    }
+    const status = google.rpc.Status.decode(encoded);
+    return {
+      ...(status.message === "" ? {} : { message: status.message }),
+      ...collect(status.details.slice(0, maxDetails)),
+    };
   } catch {
     return undefined;
   }
-  return { ...(message ? { message } : {}), ...collect(details) };
 }
 
-function readAny(encoded: Uint8Array): { url: string; value: Uint8Array } {
-  const reader = protobuf.Reader.create(encoded);
-  const any: { url: string; value: Uint8Array } = { url: "", value: new Uint8Array() };
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag === 0x0a) any.url = reader.string();
-    else if (tag === 0x12) any.value = reader.bytes();
-    else reader.skipType(tag & 7);
-  }
-  return any;
-}
-
-function collect(details: readonly { url: string; value: Uint8Array }[]): Omit<ErrorDetails, "message"> {
+function collect(details: readonly { typeUrl: string; value: Uint8Array }[]): Omit<ErrorDetails, "message"> {
   const sources: DetailSource[] = [];
   let vertex: string | undefined;
   let exitCode: number | undefined;
   let frontend: string | undefined;
-  for (const { url, value } of details) {
-    const type = /([A-Za-z]+)\+json$/.exec(url)?.[1];
+  for (const { typeUrl, value } of details) {
+    const type = /([A-Za-z]+)\+json$/.exec(typeUrl)?.[1];
     if (type === undefined || type === "Stack") continue;
     const json = parse(value);
     if (json === undefined) continue;

@@ -1,21 +1,17 @@
 import type { ExcerptLine } from "../errors.js";
-import { cut, maskCredentials } from "./text.js";
+import type { LineRange } from "./dockerfile.js";
+import type { Mask } from "./mask.js";
+import { plainText } from "./text.js";
 
 const around = 3;
 const widthLimit = 200;
 const linesLimit = 60;
 
-export interface LineRange {
-  /** 1-based, both included. */
-  readonly start: number;
-  readonly end: number;
-}
-
 /**
  * The guilty lines of a Dockerfile with three lines around each range; distant ranges leave a gap in the numbers. Lines
- * are cut at 200 characters, the whole at 60 lines, with the guilty ones kept first. Empty where no range lies in the text.
+ * are cut at 200 characters, the whole at 60 lines, the guilty ones first. Empty where no range lies in the text.
  */
-export function excerptOf(text: string, ranges: readonly LineRange[]): readonly ExcerptLine[] {
+export function excerptOf(text: string, ranges: readonly LineRange[], mask: Mask): readonly ExcerptLine[] {
   const lines = text.split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   const failed = new Set<number>();
@@ -23,18 +19,18 @@ export function excerptOf(text: string, ranges: readonly LineRange[]): readonly 
     const end = Math.min(range.end, lines.length, range.start + linesLimit);
     for (let line = Math.max(1, range.start); line <= end; line++) failed.add(line);
   }
-  const shown = new Set([...failed].sort((a, b) => a - b).slice(0, linesLimit));
-  for (const line of [...shown]) {
+  const guilty = [...failed].sort((a, b) => a - b).slice(0, linesLimit);
+  const shown = new Set(guilty);
+  for (const line of guilty) {
     for (let near = line - around; near <= line + around && shown.size < linesLimit; near++) {
       if (near >= 1 && near <= lines.length) shown.add(near);
     }
   }
   return [...shown]
     .sort((a, b) => a - b)
-    .map((line) => ({ line, text: show(lines[line - 1] ?? ""), failed: failed.has(line) }));
-}
-
-function show(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-  return cut(maskCredentials(line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")), widthLimit);
+    .map((line) => ({
+      line,
+      text: plainText(mask(lines[line - 1] ?? ""), widthLimit),
+      failed: failed.has(line),
+    }));
 }

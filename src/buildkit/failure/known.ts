@@ -31,6 +31,8 @@ export interface FailureKnown {
   readonly credentialsSentTo?: Iterable<string>;
   /** Patterns of the `.dockerignore` that was in force, in order, for the hint of a missing COPY source. */
   readonly ignorePatterns?: readonly string[];
+  /** Paths of the context, or some of them (its top level is enough), for "did you mean". Relative, with `/`. */
+  readonly contextNames?: readonly string[];
   /** Whether the registry knows the repository of the missing image, where somebody has asked it. */
   readonly repository?: "present" | "missing";
   /** Where the daemon was dialled, for sentences about the connection; must not contain credentials. */

@@ -1,5 +1,6 @@
 import type { VertexWarning } from "../progress/types.js";
-import { cut, maskCredentials, plainText } from "./text.js";
+import { maskCredentials } from "./mask.js";
+import { cut, plainText } from "./text.js";
 
 /** A finding of BuildKit's Dockerfile linter (engine 28 and later; older engines have none). */
 export interface LintWarning {
