@@ -1,4 +1,4 @@
-import { google, type moby, type pb } from "../../../proto/gen/buildkit.js";
+import { google, type moby, type pb } from "../../../proto/index.js";
 import type {
   SolveStatus,
   SourceRange,

@@ -1,7 +1,7 @@
 import type { Client } from "@grpc/grpc-js";
+import { Control } from "../../../proto/index.js";
 import { unary } from "../transport/rpc.js";
 import { usageFromWire } from "./convert.js";
-import { diskUsageMethod } from "./methods.js";
 import { controlError } from "./rpc-error.js";
 import type { UsageRecord } from "./types.js";
 
@@ -21,7 +21,7 @@ export async function diskUsage(client: Client, options: DiskUsageOptions = {}):
   const { filter = [], signal, timeoutMs = 60_000 } = options;
   try {
     const request = { filter: [...filter] };
-    const answer = await unary(client, diskUsageMethod, request, {
+    const answer = await unary(client, Control.methods.DiskUsage, request, {
       timeoutMs,
       ...(signal ? { signal } : {}),
     });

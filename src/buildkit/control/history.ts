@@ -1,8 +1,7 @@
 import type { Client } from "@grpc/grpc-js";
-import { moby } from "../../../proto/gen/buildkit.js";
+import { Content, Control, moby } from "../../../proto/index.js";
 import { serverStream, unary } from "../transport/rpc.js";
 import { buildRecordFromWire } from "./convert.js";
-import { listenHistoryMethod, readContentMethod, updateHistoryMethod } from "./methods.js";
 import { controlError } from "./rpc-error.js";
 import type { BuildRecord } from "./types.js";
 
@@ -60,7 +59,7 @@ export async function readHistoryError(
   let read = 0;
   try {
     const request = { digest };
-    for await (const part of serverStream(client, readContentMethod, request, callOptions(signal))) {
+    for await (const part of serverStream(client, Content.methods.Read, request, callOptions(signal))) {
       read += part.data.length;
       if (read > statusLimit) return record.error?.status;
       chunks.push(part.data);
@@ -78,7 +77,12 @@ async function listen(
 ): Promise<BuildRecord[]> {
   const records = new Map<string, BuildRecord>();
   try {
-    for await (const event of serverStream(client, listenHistoryMethod, request, callOptions(signal))) {
+    for await (const event of serverStream(
+      client,
+      Control.methods.ListenBuildHistory,
+      request,
+      callOptions(signal),
+    )) {
       if (event.record === null || event.type === DELETED) continue;
       records.set(event.record.ref, buildRecordFromWire(event.record, event.type === COMPLETE));
     }
@@ -94,7 +98,7 @@ async function update(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    await unary(client, updateHistoryMethod, request, callOptions(signal));
+    await unary(client, Control.methods.UpdateBuildHistory, request, callOptions(signal));
   } catch (error) {
     throw controlError(error, "Changing the build history", signal);
   }

@@ -1,8 +1,8 @@
 import type { Client } from "@grpc/grpc-js";
+import { Control } from "../../../proto/index.js";
 import { serverStream } from "../transport/rpc.js";
 import { usageFromWire } from "./convert.js";
 import { diskUsage } from "./disk-usage.js";
-import { pruneMethod } from "./methods.js";
 import { controlError } from "./rpc-error.js";
 import type { UsageRecord } from "./types.js";
 
@@ -46,7 +46,7 @@ export async function prune(client: Client, options: PruneOptions = {}): Promise
     minFreeSpace: options.minFreeBytes ?? 0,
   };
   try {
-    for await (const wire of serverStream(client, pruneMethod, request, {
+    for await (const wire of serverStream(client, Control.methods.Prune, request, {
       timeoutMs,
       ...(signal ? { signal } : {}),
     })) {

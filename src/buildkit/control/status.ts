@@ -1,8 +1,8 @@
 import type { Client } from "@grpc/grpc-js";
+import { Control } from "../../../proto/index.js";
 import type { SolveStatus } from "../progress/types.js";
 import { serverStream } from "../transport/rpc.js";
 import { statusFromWire } from "./convert.js";
-import { statusMethod } from "./methods.js";
 import { controlError } from "./rpc-error.js";
 
 /**
@@ -17,7 +17,12 @@ export async function* status(
   signal?: AbortSignal,
 ): AsyncGenerator<SolveStatus, void> {
   try {
-    for await (const message of serverStream(client, statusMethod, { ref }, signal ? { signal } : {})) {
+    for await (const message of serverStream(
+      client,
+      Control.methods.Status,
+      { ref },
+      signal ? { signal } : {},
+    )) {
       yield statusFromWire(message);
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { google } from "../../../proto/gen/buildkit.js";
+import type { google } from "../../../proto/index.js";
 
 /** Seconds of the years 0001 to 9999, all that RFC 3339 can write. */
 const minSeconds = -62_135_596_800;

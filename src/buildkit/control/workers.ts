@@ -1,7 +1,7 @@
 import type { Client } from "@grpc/grpc-js";
+import { Control } from "../../../proto/index.js";
 import { unary } from "../transport/rpc.js";
 import { workerFromWire } from "./convert.js";
-import { workersMethod } from "./methods.js";
 import { controlError } from "./rpc-error.js";
 import type { Worker } from "./types.js";
 
@@ -10,7 +10,7 @@ export async function workers(client: Client, signal?: AbortSignal): Promise<Wor
   try {
     const answer = await unary(
       client,
-      workersMethod,
+      Control.methods.ListWorkers,
       {},
       { timeoutMs: 15_000, ...(signal ? { signal } : {}) },
     );

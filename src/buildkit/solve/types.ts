@@ -30,8 +30,14 @@ export interface SolveOptions {
   /** Auth, secrets, ssh, upload ...: whatever the daemon may call beside file sync, health and receiving exports. */
   readonly services?: readonly SessionService[];
   readonly exports?: readonly ExportEntry[];
+  /** Image layouts that the daemon may read, by store id (`oci:...`): those of `oci-layout://` contexts. */
+  readonly stores?: Readonly<Record<string, { readonly path: string; readonly writable: boolean }>>;
   readonly cacheImports?: readonly CacheEntry[];
   readonly cacheExports?: readonly CacheEntry[];
+  /** `local` caches that are not there, or hold no such tag: the build goes on without them. */
+  readonly onCacheSkipped?: (directory: string, reason: string) => void;
+  /** Hosts that the auth service has given a user and password or token to: tells a wrong password from a missing one. */
+  readonly credentialsSentTo?: Iterable<string>;
   /** Names what the daemon keeps of the trees between builds, so that unchanged files are not sent again. */
   readonly sharedKey?: string;
   /** Default: random. Shown by `Status`, build history and logs of the daemon. */
@@ -61,4 +67,9 @@ export interface SolveResult {
   readonly ref: string;
   /** The exporters' answers, merged: `containerimage.digest`, `image.name`, `cache.manifest` ... */
   readonly exporterResponse: Readonly<Record<string, string>>;
+  /**
+   * What the frontend said beside the image, where it was asked through the gateway: `containerimage.config`, and for
+   * subrequests (`requestid`) `result.txt`, `result.json`, `result.statuscode`.
+   */
+  readonly frontendMetadata: Readonly<Record<string, Uint8Array>>;
 }

@@ -34,7 +34,7 @@ export async function overDial(
     route,
     where,
     grpcClient: () => channels.shared(),
-    openChannel: () => channels.open(),
+    openChannel: (keepalive) => channels.open(keepalive),
     async openSession(headers) {
       // A connection of its own: a session's traffic must not hold up Solve and Status.
       const channel = channels.open();

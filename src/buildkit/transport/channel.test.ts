@@ -10,8 +10,8 @@ import { serverStream, unary } from "./rpc.js";
 const keepalive = { timeMs: 10_000, timeoutMs: 10_000 };
 const echo = {
   path: "/echo",
-  encode: (text: string) => Buffer.from(text),
-  decode: (bytes: Uint8Array) => Buffer.from(bytes).toString(),
+  encodeRequest: (text: string) => Buffer.from(text),
+  decodeResponse: (bytes: Uint8Array) => Buffer.from(bytes).toString(),
 };
 
 let server: Http2Server;

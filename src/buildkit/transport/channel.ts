@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { CallCredentials, ChannelCredentials, Client } from "@grpc/grpc-js";
+import { asSocket } from "../session/as-socket.js";
 import type { Dial } from "./dial.js";
 
 /** A gRPC connection of its own: nothing that happens to another channel disturbs it. */
 export interface Channel {
   readonly client: Client;
-  /** Why the last attempt to connect failed, if it did. grpc-js keeps only a text of it. */
+  /** Why the last connection failed, or was lost, if it was. grpc-js keeps only a text of it. */
   readonly dialError: unknown;
   /** Ends all calls and connections. Idempotent. */
   close(): void;
@@ -68,7 +68,7 @@ export function openChannel(target: string, dial: Dial, keepalive: Keepalive): C
  */
 class DialledCredentials extends ChannelCredentials {
   readonly #dial: Dial;
-  readonly #streams = new Set<Duplex>();
+  readonly #streams = new Set<Socket>();
   readonly #ended = new AbortController();
   dialError: unknown;
 
@@ -90,8 +90,7 @@ class DialledCredentials extends ChannelCredentials {
       connect: async (bell: Socket) => {
         bell.on("error", () => {});
         bell.destroy();
-        const stream = await this.#open();
-        return { socket: stream as Socket, secure: false };
+        return { socket: await this.#open(), secure: false };
       },
       waitForReady: async () => {},
       getCallCredentials: () => CallCredentials.createEmpty(),
@@ -99,9 +98,14 @@ class DialledCredentials extends ChannelCredentials {
     };
   }
 
-  async #open(): Promise<Duplex> {
+  async #open(): Promise<Socket> {
     try {
-      const stream = await this.#dial(this.#ended.signal);
+      // Node's HTTP/2 on anything but a real socket has assertions that end the process.
+      const dialled = await this.#dial(this.#ended.signal);
+      dialled.on("error", (error) => {
+        this.dialError = error;
+      });
+      const stream = await asSocket(dialled, this.#ended.signal);
       this.dialError = undefined;
       this.#streams.add(stream);
       stream.once("close", () => this.#streams.delete(stream));

@@ -1,12 +1,13 @@
 import type { Client } from "@grpc/grpc-js";
-import { type Channel, openChannel } from "./channel.js";
+import { type Channel, type Keepalive, openChannel } from "./channel.js";
 import type { Dial } from "./dial.js";
 import { openDoorbell } from "./doorbell.js";
 
 /** All gRPC channels of one transport: the shared one, and those with an owner of their own. */
 export interface Channels {
   shared(): Client;
-  open(): Channel;
+  /** `keepalive` is for connections that need more frequent pings; where the daemon minds those, it is ignored. */
+  open(keepalive?: Keepalive): Channel;
   close(): void;
 }
 
@@ -17,15 +18,13 @@ export interface Channels {
 export const engineKeepalive = { timeMs: 10_000, timeoutMs: 10_000 } as const;
 export const buildkitdKeepalive = { timeMs: 330_000, timeoutMs: 20_000 } as const;
 
-export async function openChannels(
-  dial: Dial,
-  keepalive: { timeMs: number; timeoutMs: number },
-): Promise<Channels> {
+export async function openChannels(dial: Dial, usual: Keepalive): Promise<Channels> {
   const bell = await openDoorbell();
   const own = new Set<Channel>();
   let shared: Channel | undefined;
   let closed = false;
-  const open = (): Channel => {
+  const open = (asked?: Keepalive): Channel => {
+    const keepalive = usual.timeMs < buildkitdKeepalive.timeMs ? (asked ?? usual) : usual;
     const channel = openChannel(bell.target, dial, keepalive);
     own.add(channel);
     if (closed) channel.close();

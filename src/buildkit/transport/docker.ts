@@ -56,7 +56,7 @@ export async function connectDocker(
     where,
     engine,
     grpcClient: () => channels.shared(),
-    openChannel: () => channels.open(),
+    openChannel: (keepalive) => channels.open(keepalive),
     async openSession(headers, opening) {
       if (direct) {
         const channel = channels.open();

@@ -1,10 +1,10 @@
 import { type Client, type ClientDuplexStream, type ClientReadableStream, Metadata } from "@grpc/grpc-js";
 
-/** A method of a gRPC service: its path, and how its messages are written and read. */
+/** A method of a gRPC service: its path, and how its messages are written and read. The tables of `proto` are such. */
 export interface RpcMethod<Request, Response> {
   readonly path: string;
-  encode(request: Request): Uint8Array;
-  decode(bytes: Uint8Array): Response;
+  readonly encodeRequest: (request: Request) => Buffer;
+  readonly decodeResponse: (bytes: Uint8Array) => Response;
 }
 
 export interface CallOptions {
@@ -25,8 +25,8 @@ export function unary<Request, Response>(
   return new Promise((resolve, reject) => {
     const call = client.makeUnaryRequest(
       method.path,
-      (message: Request) => Buffer.from(method.encode(message)),
-      (bytes) => method.decode(bytes),
+      method.encodeRequest,
+      method.decodeResponse,
       request,
       metadataOf(options),
       deadlineOf(options),
@@ -49,8 +49,8 @@ export async function* serverStream<Request, Response>(
 ): AsyncGenerator<Response, void, undefined> {
   const call: ClientReadableStream<Response> = client.makeServerStreamRequest(
     method.path,
-    (message: Request) => Buffer.from(method.encode(message)),
-    (bytes) => method.decode(bytes),
+    method.encodeRequest,
+    method.decodeResponse,
     request,
     metadataOf(options),
     deadlineOf(options),
@@ -106,8 +106,8 @@ export function openBidi<Request, Response>(
 ): ClientDuplexStream<Request, Response> {
   return client.makeBidiStreamRequest(
     method.path,
-    (message: Request) => Buffer.from(method.encode(message)),
-    (bytes) => method.decode(bytes),
+    method.encodeRequest,
+    method.decodeResponse,
     metadataOf(options),
     deadlineOf(options),
   );

@@ -1,25 +1,9 @@
 import { Duplex } from "node:stream";
 import type { Client, ClientDuplexStream } from "@grpc/grpc-js";
-import protobuf from "protobufjs/minimal.js";
+import { Control, type moby } from "../../../proto/index.js";
 import { BuildKitError } from "../errors.js";
 import type { SessionHeaders } from "../session/index.js";
-import { endQuietly, openBidi, type RpcMethod } from "./rpc.js";
-
-/** `moby.buildkit.v1.BytesMessage`: bytes in field 1. Written by hand, since all of a session's bytes go through it. */
-const sessionMethod: RpcMethod<Uint8Array, Buffer> = {
-  path: "/moby.buildkit.v1.Control/Session",
-  encode: (bytes) => protobuf.Writer.create().uint32(10).bytes(bytes).finish(),
-  decode(bytes) {
-    const reader = protobuf.Reader.create(bytes);
-    let found: Uint8Array = new Uint8Array();
-    while (reader.pos < reader.len) {
-      const tag = reader.uint32();
-      if (tag === 10) found = reader.bytes();
-      else reader.skipType(tag & 7);
-    }
-    return Buffer.from(found.buffer, found.byteOffset, found.byteLength);
-  },
-};
+import { endQuietly, openBidi } from "./rpc.js";
 
 /** Chunks stay well below the 4 MiB that old servers take in one message. */
 const chunkBytes = 1 << 20;
@@ -36,20 +20,24 @@ export function sessionMetadata(headers: SessionHeaders): Record<string, string 
 
 /** A session's connection carried by the `Control.Session` call of a gRPC channel. `release` is called when it is gone. */
 export function openSessionTunnel(client: Client, headers: SessionHeaders, release: () => void): Duplex {
-  const call = openBidi(client, sessionMethod, { metadata: sessionMetadata(headers) });
+  const call = openBidi(client, Control.methods.Session, { metadata: sessionMetadata(headers) });
   return new SessionTunnel(call, release);
 }
 
+type BytesMessage = moby.buildkit.v1.BytesMessage;
+type SessionStream = ClientDuplexStream<moby.buildkit.v1.BytesMessage.Init, BytesMessage>;
+
 class SessionTunnel extends Duplex {
-  readonly #call: ClientDuplexStream<Uint8Array, Buffer>;
+  readonly #call: SessionStream;
   readonly #release: () => void;
 
-  constructor(call: ClientDuplexStream<Uint8Array, Buffer>, release: () => void) {
+  constructor(call: SessionStream, release: () => void) {
     super({ allowHalfOpen: false });
     this.#call = call;
     this.#release = release;
-    call.on("data", (chunk: Buffer) => {
-      if (!this.push(chunk)) call.pause();
+    call.on("data", ({ data }: BytesMessage) => {
+      // A message without bytes says nothing; pushing it would not either, but would count as a read.
+      if (data.length > 0 && !this.push(data)) call.pause();
     });
     call.on("end", () => this.push(null));
     call.on("error", (cause) =>
@@ -67,10 +55,10 @@ class SessionTunnel extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     if (chunk.length <= chunkBytes) {
-      this.#call.write(chunk, (error?: Error | null) => done(error));
+      this.#call.write({ data: chunk }, (error?: Error | null) => done(error));
       return;
     }
-    this.#call.write(chunk.subarray(0, chunkBytes));
+    this.#call.write({ data: chunk.subarray(0, chunkBytes) });
     this._write(chunk.subarray(chunkBytes), _encoding, done);
   }
 

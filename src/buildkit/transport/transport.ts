@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Client } from "@grpc/grpc-js";
 import type { SessionHeaders } from "../session/index.js";
-import type { Channel } from "./channel.js";
+import type { Channel, Keepalive } from "./channel.js";
 
 /** What a Docker Engine says about itself. */
 export interface EngineFacts {
@@ -25,7 +25,7 @@ export interface BuildKitTransport {
   /** The shared connection, for short calls. Redials when it was lost. */
   grpcClient(): Client;
   /** A connection of its own, for calls that must not share the fate of others. The caller closes it. */
-  openChannel(): Channel;
+  openChannel(keepalive?: Keepalive): Channel;
   /** Opens the connection of a session; the daemon speaks HTTP/2 as a client on it. */
   openSession(headers: SessionHeaders, signal: AbortSignal): Promise<Duplex>;
   /** `GET` on the Docker Engine's own API; undefined where there is none, or for anything but a 200. */

@@ -1,0 +1,100 @@
+import type { Client } from "@grpc/grpc-js";
+import { type google, LLBBridge, type moby, type pb } from "../../../proto/index.js";
+import { unary } from "../transport/rpc.js";
+
+type SolveInit = moby.buildkit.v1.frontend.SolveRequest.Init;
+export type FrontendResult = moby.buildkit.v1.frontend.Result;
+
+/**
+ * A build's frontend, played from outside: a Control.Solve with neither frontend nor definition waits, and the calls here
+ * act for it, by its ref, until `finish` or `fail`. Forgetting both leaves that Solve waiting for ever.
+ *
+ * All methods reject with grpc-js's ServiceError.
+ */
+export class Bridge {
+  readonly client: Client;
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(client: Client, ref: string) {
+    this.client = client;
+    // buildkit util/grpcutil/buildid: the daemon waits 3 s for a build of that id.
+    this.metadata = { "buildkit-controlapi-buildid": ref };
+  }
+
+  /**
+   * Asks a frontend for the graph of a build, without running it: steps run when the result is looked at or returned.
+   *
+   * @returns the result with references and definitions; undefined fields when there is nothing in it
+   */
+  async solveFrontend(
+    frontend: string,
+    attrs: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<FrontendResult | undefined> {
+    return await this.#solve({ frontend, frontendOpt: attrs }, signal);
+  }
+
+  /** Loads a graph and runs it. @returns the id of the resulting tree, empty for the empty tree. */
+  async solveDefinition(definition: pb.Definition.Init, signal: AbortSignal): Promise<string> {
+    const result = await this.#solve({ definition, evaluate: true }, signal);
+    return result?.ref?.id ?? "";
+  }
+
+  async #solve(request: SolveInit, signal: AbortSignal): Promise<FrontendResult | undefined> {
+    const asked = { ...request, allowResultReturn: true, allowResultArrayRef: true };
+    const answer = await unary(this.client, LLBBridge.methods.Solve, asked, {
+      metadata: this.metadata,
+      signal,
+    });
+    return answer.result ?? undefined;
+  }
+
+  /** Reads a file of a result; whole files must fit into 4 MiB on 20.10, 16 MiB later. */
+  async readFile(
+    ref: string,
+    path: string,
+    signal: AbortSignal,
+    range?: { readonly offset: number; readonly length: number },
+  ): Promise<Uint8Array> {
+    const request = { ref, filePath: path, ...(range === undefined ? {} : { range }) };
+    return (
+      await unary(this.client, LLBBridge.methods.ReadFile, request, { metadata: this.metadata, signal })
+    ).data;
+  }
+
+  /** Ends the build with a result; exporters run on it, and Control.Solve answers when they are done. */
+  async finish(result: FrontendResult | undefined, signal: AbortSignal): Promise<void> {
+    const request = { result: result === undefined ? {} : withoutDefinitions(result) };
+    await unary(this.client, LLBBridge.methods.Return, request, {
+      metadata: this.metadata,
+      signal,
+      timeoutMs: 30_000,
+    });
+  }
+
+  /** Ends the build with an error, which Control.Solve then answers with, details included. */
+  async fail(error: google.rpc.Status.Init, signal: AbortSignal): Promise<void> {
+    await unary(
+      this.client,
+      LLBBridge.methods.Return,
+      { error },
+      { metadata: this.metadata, signal, timeoutMs: 5_000 },
+    );
+  }
+}
+
+/** References are found by their ids: the graphs, Dockerfiles included, need not travel back. */
+function withoutDefinitions(result: FrontendResult): moby.buildkit.v1.frontend.Result.Init {
+  const { refDeprecated, refsDeprecated, metadata, attestations } = result;
+  if (result.ref !== null) return { metadata, attestations, ref: { id: result.ref.id } };
+  if (result.refs !== null) {
+    const refs = Object.entries(result.refs.refs).map(([platform, { id }]) => [platform, { id }]);
+    return { metadata, attestations, refs: { refs: Object.fromEntries(refs) } };
+  }
+  return {
+    metadata,
+    attestations,
+    ...(refDeprecated === null ? {} : { refDeprecated }),
+    ...(refsDeprecated === null ? {} : { refsDeprecated }),
+  };
+}

@@ -1,0 +1,60 @@
+import type { Client } from "@grpc/grpc-js";
+import { Control } from "../../../proto/index.js";
+import { statusFromWire } from "../control/convert.js";
+import type { SolveStatus } from "../progress/types.js";
+import { serverStream } from "../transport/rpc.js";
+import { failureSwitch } from "./pending.js";
+
+/** The Status messages of a running solve, being read. */
+export interface Following {
+  /** Resolves when the daemon has sent the last message, or the stream broke; true when it ended as it should. Never rejects. */
+  readonly ended: Promise<boolean>;
+  /** What a listener threw, as soon as it did. Never resolves otherwise. */
+  readonly listenerFailed: Promise<never>;
+  /** Stops reading. */
+  stop(): void;
+}
+
+/**
+ * Reads Status of a ref and hands on every message. A broken stream does not end the build: progress is not the result.
+ * A stream that breaks before its first message is asked for again, since the daemon may not know the ref yet.
+ */
+export function followStatus(client: Client, ref: string, listen: (status: SolveStatus) => void): Following {
+  const stopped = new AbortController();
+  const { failed, fail } = failureSwitch();
+  return {
+    ended: read(client, ref, listen, stopped.signal, fail),
+    listenerFailed: failed,
+    stop: () => stopped.abort(),
+  };
+}
+
+const attempts = 3;
+
+async function read(
+  client: Client,
+  ref: string,
+  listen: (status: SolveStatus) => void,
+  signal: AbortSignal,
+  listenerFailed: (error: unknown) => void,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    let any = false;
+    try {
+      for await (const message of serverStream(client, Control.methods.Status, { ref }, { signal })) {
+        any = true;
+        const status = statusFromWire(message);
+        try {
+          listen(status);
+        } catch (error) {
+          listenerFailed(error);
+          return false;
+        }
+      }
+      return true;
+    } catch {
+      // The daemon waits 3 s for a ref it does not know, so three attempts span the slowest start of a solve.
+      if (any || signal.aborted || attempt === attempts) return false;
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import { Control } from "../../../proto/index.js";
+import { isServiceError } from "../control/rpc-error.js";
+import type { SolveStatus } from "../progress/types.js";
+import type { Session } from "../session/index.js";
+import { unary } from "../transport/rpc.js";
+import type { BuildKitTransport } from "../transport/transport.js";
+import { outcomeFromHistory, type Recorded, readOutcome } from "./answer.js";
+import { SolveFailure } from "./failure.js";
+import { followStatus } from "./follow.js";
+import { playFrontend } from "./frontend.js";
+import { isLargeDockerfile } from "./large-dockerfile.js";
+import { failureSwitch, pause, settledWithin } from "./pending.js";
+import { frontendAttrsOf, solveRequest } from "./request.js";
+import type { SolveOptions, StepSourceMap } from "./types.js";
+
+/** Engines before 24 send errors without details, so without the Dockerfile. */
+const detailsFrom = 42;
+const unavailable = 14;
+/** How long the last status messages are waited for: after an abort, after anything else. */
+const abortWaitMs = 1000;
+const statusWaitMs = 5000;
+/** A session that ends just before the Solve does is the daemon's end, not the session's. */
+const sessionGraceMs = 1000;
+const historyWaitMs = 3000;
+
+export interface SolveRun {
+  readonly transport: BuildKitTransport;
+  readonly options: SolveOptions;
+  readonly ref: string;
+  readonly session: Session;
+  readonly useGateway: boolean;
+  readonly onStatus: (status: SolveStatus) => void;
+  readonly onSourceMap: (map: StepSourceMap) => void;
+}
+
+export interface SolveOutcome {
+  readonly exporterResponse: Readonly<Record<string, string>>;
+  readonly frontendMetadata: Readonly<Record<string, Uint8Array>>;
+}
+
+/**
+ * Runs one solve on an open session: Solve and Status on connections of their own, so that one survives the other, and the
+ * frontend through the gateway where that gives the lines of every step.
+ *
+ * @returns `without-gateway` when the gateway's connection was lost and the build must be tried again without
+ * @throws SolveFailure
+ */
+export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-gateway"> {
+  const { transport, options, ref, session } = run;
+  const calls = transport.openChannel();
+  const watch = transport.openChannel();
+  const cancel = new AbortController();
+  const over = new AbortController();
+  const onAbort = () => cancel.abort(options.signal?.reason);
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  if (options.signal?.aborted) onAbort();
+  try {
+    const gateway = run.useGateway && (await canUseGateway(run, cancel.signal));
+    const attrs = frontendAttrsOf(options);
+    const request = solveRequest(options, ref, session.id, attrs, gateway);
+    const answer = unary(calls.client, Control.methods.Solve, request, { signal: cancel.signal });
+    const following = followStatus(watch.client, ref, run.onStatus);
+    const metadata = gateway
+      ? playFrontend(transport, ref, "dockerfile.v0", attrs, run.onSourceMap, cancel.signal)
+      : Promise.resolve({});
+    const frontend = failureSwitch();
+    let bridgeLost = false;
+    metadata.then(
+      (found) => {
+        if (found !== undefined) return;
+        bridgeLost = true;
+        frontend.fail(undefined);
+      },
+      async (error: unknown) => {
+        // The Solve was told, and answers with the same; only if it does not, this is the end.
+        await settledWithin(answer, sessionGraceMs);
+        frontend.fail(error);
+      },
+    );
+    const lost = sessionLoss(session, answer);
+    const silent = following.ended.then(() => outcomeFromHistory(watch.client, ref, over.signal));
+    try {
+      const ended = await Promise.race([
+        answer.then(({ exporterResponse }): Recorded => ({ exporterResponse })),
+        silent.then((recorded) => recorded ?? answer.then(({ exporterResponse }) => ({ exporterResponse }))),
+        following.listenerFailed,
+        frontend.failed,
+        lost,
+      ]);
+      if ("failed" in ended) throw new SolveFailure(undefined, { historyStatus: ended.failed });
+      await settledWithin(following.ended, statusWaitMs);
+      const frontendMetadata = (await metadata) ?? {};
+      return { exporterResponse: ended.exporterResponse, frontendMetadata };
+    } catch (error) {
+      const lostAnswer = isServiceError(error) && error.code === unavailable && !cancel.signal.aborted;
+      const reason = lostAnswer ? (calls.dialError ?? error) : error;
+      const known: SolveFailure["known"] = lostAnswer ? await afterLoss(watch.client, ref) : {};
+      cancel.abort();
+      await settledWithin(following.ended, options.signal?.aborted ? abortWaitMs : statusWaitMs);
+      if (bridgeLost && error === undefined) return "without-gateway";
+      if (error instanceof SolveFailure) throw error;
+      throw new SolveFailure(known.historyStatus === undefined ? reason : undefined, known);
+    } finally {
+      following.stop();
+    }
+  } finally {
+    cancel.abort();
+    over.abort();
+    options.signal?.removeEventListener("abort", onAbort);
+    calls.close();
+    watch.close();
+  }
+}
+
+async function canUseGateway({ transport, options }: SolveRun, signal: AbortSignal): Promise<boolean> {
+  if (options.frontend !== undefined && options.frontend !== "dockerfile.v0") return false;
+  if (options.definition !== undefined) return false;
+  const api = transport.engine?.apiVersion;
+  const withDetails = api === undefined || Number(api.slice("1.".length)) >= detailsFrom;
+  if (!withDetails) return true;
+  return !(await isLargeDockerfile(options.trees, options.frontendAttrs?.filename ?? "Dockerfile", signal));
+}
+
+/** Rejects when the daemon ends the session although the build goes on. */
+async function sessionLoss(session: Session, answer: Promise<unknown>): Promise<never> {
+  const error = await session.closed;
+  if (error === undefined || (await settledWithin(answer, sessionGraceMs)))
+    return await new Promise<never>(() => {});
+  throw new SolveFailure(error, { sessionLost: true });
+}
+
+/** The connection of the Solve broke: a daemon that still answers may know how the build ended. */
+async function afterLoss(
+  client: Parameters<typeof readOutcome>[0],
+  ref: string,
+): Promise<{ channelLost: true; historyStatus?: Uint8Array }> {
+  const limit = AbortSignal.timeout(historyWaitMs);
+  do {
+    const recorded = await readOutcome(client, ref, limit);
+    if (recorded === undefined) break;
+    if (recorded !== "running" && "failed" in recorded)
+      return { channelLost: true, historyStatus: recorded.failed };
+  } while (await pause(200, limit));
+  return { channelLost: true };
+}

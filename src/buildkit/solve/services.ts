@@ -1,0 +1,73 @@
+import { prepareCaches } from "../content/local-cache.js";
+import { finishLayoutExport } from "../content/oci-layout.js";
+import { type ContentDirectory, createContentStore } from "../content/service.js";
+import { BuildKitError } from "../errors.js";
+import { createExportReceiver } from "../export/receiver.js";
+import { createFileSync } from "../fsutil/file-sync.js";
+import type { SessionService } from "../session/index.js";
+import type { CacheEntry, ExportEntry, SolveOptions } from "./types.js";
+
+/** BuildKit's name for the store of an `oci` or `docker` export with tar=false. */
+const exportStore = "export";
+
+/** What one solve serves on its session, and what is left to do when it has ended. */
+export interface SolveServices {
+  readonly services: readonly SessionService[];
+  readonly cacheImports: readonly CacheEntry[];
+  readonly cacheExports: readonly CacheEntry[];
+  /** The first failure on this machine: it says more than what the daemon makes of it. */
+  failure(): BuildKitError | undefined;
+  /** The solve has succeeded: puts received exports and caches in place. */
+  complete(exporterResponse: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void>;
+  /** The solve has failed and its session is closed: removes what was received. */
+  discard(): Promise<void>;
+}
+
+/** @throws BuildKitError option_invalid, context_invalid for caches and exports that cannot be served */
+export async function solveServices(options: SolveOptions): Promise<SolveServices> {
+  const exports = options.exports ?? [];
+  const caches = await prepareCaches(options.cacheImports ?? [], options.cacheExports ?? []);
+  for (const { directory, reason } of caches.skipped) options.onCacheSkipped?.(directory, reason);
+  const layout = layoutDirectory(exports);
+  const stores: Record<string, ContentDirectory> = {
+    ...options.stores,
+    ...caches.stores,
+    ...(layout === undefined ? {} : { [exportStore]: { path: layout, writable: true } }),
+  };
+  const content = Object.keys(stores).length === 0 ? undefined : createContentStore(stores);
+  const receiver = createExportReceiver(exports);
+  let unreadable: BuildKitError | undefined;
+  const fileSync = createFileSync(options.trees ?? {}, {
+    onError: (error) => {
+      if (error instanceof BuildKitError) unreadable ??= error;
+    },
+  });
+  return {
+    services: [fileSync, receiver, ...(content === undefined ? [] : [content]), ...(options.services ?? [])],
+    cacheImports: caches.imports,
+    cacheExports: caches.exports,
+    failure: () => unreadable ?? receiver.failure ?? content?.failure,
+    async complete(exporterResponse, signal) {
+      await receiver.complete(signal);
+      if (layout !== undefined) await finishLayoutExport(layout, exporterResponse, signal);
+      await caches.finish(exporterResponse, signal);
+    },
+    discard: () => receiver.discard(),
+  };
+}
+
+function layoutDirectory(exports: readonly ExportEntry[]): string | undefined {
+  const [first, second] = exports.flatMap(({ type, output }) =>
+    output?.kind === "directory" && type !== "local" ? [output.path] : [],
+  );
+  if (second !== undefined) {
+    throw new BuildKitError(
+      "option_invalid",
+      "Only one export of a build can be an image layout in a directory",
+      {
+        hint: "Export the others as archives: leave out tar=false.",
+      },
+    );
+  }
+  return first;
+}
