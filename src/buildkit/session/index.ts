@@ -19,5 +19,6 @@ export {
   type SessionMethod,
   type SessionService,
 } from "./service.js";
+export { createSshAgents, type SshAgentSource } from "./ssh/service.js";
 export { type PathMethod, serviceOf, stream, type TypedCall, unary } from "./typed.js";
 export { createUpload, type UploadService } from "./upload.js";
