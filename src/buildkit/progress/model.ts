@@ -115,11 +115,11 @@ export class BuildProgress {
     return running;
   }
 
-  #applyVertex(vertex: Vertex, now: Instant | undefined, changed: Set<Step>): void {
-    if (!isDigest(vertex?.digest)) return;
+  #applyVertex(reported: Vertex, now: Instant | undefined, changed: Set<Step>): void {
+    if (!isDigest(reported?.digest)) return;
+    const vertex = wellTyped(reported);
     const group = vertex.progressGroup;
-    const grouped = group !== undefined && group !== null && isDigest(group.id);
-    const step = grouped ? this.#group(group.id, vertex.digest) : this.#own(vertex.digest);
+    const step = group ? this.#group(group.id, vertex.digest) : this.#own(vertex.digest);
     if (step === undefined) return;
     const start = instant(vertex.started);
     if (start !== undefined) {
@@ -185,3 +185,27 @@ export function foldStatus(progress: BuildProgress, status: SolveStatus, now?: I
 
 const isDigest = (value: unknown): value is Digest =>
   typeof value === "string" && value !== "" && value.length <= longestDigest;
+
+// The types say what a correct daemon sends. Here they are made true, so that nothing further on can throw.
+function wellTyped(vertex: Vertex): Vertex {
+  const { digest, name, inputs, started, completed, cached, error, progressGroup: group } = vertex;
+  const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+  return {
+    digest,
+    name: isText(name) ? name : "",
+    ...(Array.isArray(inputs) ? { inputs: inputs.filter(isDigest) } : {}),
+    ...(isText(started) ? { started } : {}),
+    ...(isText(completed) ? { completed } : {}),
+    ...(cached === true ? { cached } : {}),
+    ...(isText(error) ? { error } : {}),
+    ...(group && isDigest(group.id)
+      ? {
+          progressGroup: {
+            id: group.id,
+            name: isText(group.name) ? group.name : "",
+            weak: group.weak === true,
+          },
+        }
+      : {}),
+  };
+}

@@ -5,7 +5,7 @@ const stamp = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:
 
 /** Reads an RFC 3339 time; undefined for what is none, and for Go's zero time, which means "not set". */
 export function instant(text: string | undefined): Instant | undefined {
-  const match = text === undefined || text.length > 64 ? null : stamp.exec(text);
+  const match = typeof text !== "string" || text.length > 64 ? null : stamp.exec(text);
   if (!match) return undefined;
   const [, year, month, day, hour, minute, second, fraction = "", sign, offsetHours, offsetMinutes] = match;
   if (year === "0001") return undefined;
