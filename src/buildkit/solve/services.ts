@@ -1,14 +1,11 @@
 import { prepareCaches } from "../content/local-cache.js";
-import { finishLayoutExport } from "../content/oci-layout.js";
 import { type ContentDirectory, createContentStore } from "../content/service.js";
 import { BuildKitError } from "../errors.js";
+import { prepareLayoutExports } from "../export/layout-exports.js";
 import { createExportReceiver } from "../export/receiver.js";
 import { createFileSync } from "../fsutil/file-sync.js";
 import type { SessionService } from "../session/index.js";
-import type { CacheEntry, ExportEntry, SolveOptions } from "./types.js";
-
-/** BuildKit's name for the store of an `oci` or `docker` export with tar=false. */
-const exportStore = "export";
+import type { CacheEntry, SolveOptions } from "./types.js";
 
 /** What one solve serves on its session, and what is left to do when it has ended. */
 export interface SolveServices {
@@ -28,11 +25,11 @@ export async function solveServices(options: SolveOptions): Promise<SolveService
   const exports = options.exports ?? [];
   const caches = await prepareCaches(options.cacheImports ?? [], options.cacheExports ?? []);
   for (const { directory, reason } of caches.skipped) options.onCacheSkipped?.(directory, reason);
-  const layout = layoutDirectory(exports);
+  const layouts = prepareLayoutExports(exports);
   const stores: Record<string, ContentDirectory> = {
     ...options.stores,
     ...caches.stores,
-    ...(layout === undefined ? {} : { [exportStore]: { path: layout, writable: true } }),
+    ...layouts.stores,
   };
   const content = Object.keys(stores).length === 0 ? undefined : createContentStore(stores);
   const receiver = createExportReceiver(exports);
@@ -49,25 +46,9 @@ export async function solveServices(options: SolveOptions): Promise<SolveService
     failure: () => unreadable ?? receiver.failure ?? content?.failure,
     async complete(exporterResponse, signal) {
       await receiver.complete(signal);
-      if (layout !== undefined) await finishLayoutExport(layout, exporterResponse, signal);
+      await layouts.finish(exporterResponse, signal);
       await caches.finish(exporterResponse, signal);
     },
     discard: () => receiver.discard(),
   };
-}
-
-function layoutDirectory(exports: readonly ExportEntry[]): string | undefined {
-  const [first, second] = exports.flatMap(({ type, output }) =>
-    output?.kind === "directory" && type !== "local" ? [output.path] : [],
-  );
-  if (second !== undefined) {
-    throw new BuildKitError(
-      "option_invalid",
-      "Only one export of a build can be an image layout in a directory",
-      {
-        hint: "Export the others as archives: leave out tar=false.",
-      },
-    );
-  }
-  return first;
 }
