@@ -122,6 +122,7 @@ test("Standard output takes one archive, and never a terminal.", () => {
 test("A destination of the wrong kind is refused before the build, and nothing is created.", async () => {
   await writeFile(join(cwd, "file"), "");
   expect(() => resolved(["file"])).toThrow("is a file");
+  expect(() => resolved(["file/out"])).toThrow(expect.objectContaining({ code: "option_invalid" }));
   expect(() => resolved(["type=tar,dest=."])).toThrow("is a directory");
   resolved(["type=tar,dest=new.tar", "newdir"]);
   expect(await readdir(cwd)).toEqual(["file"]);

@@ -166,7 +166,7 @@ function fileExport(spec: OutputSpec, tags: readonly string[], options: ResolveO
     return { type: spec.type, attrs, output: { kind: "stream", open: stdout.open } };
   }
   const path = resolve(options.cwd ?? process.cwd(), spec.dest ?? "");
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = look(path);
   if (tar) {
     if (found?.isDirectory())
       throw invalid(`The destination ${path} is a directory, but type=${spec.type} writes a file.`);
@@ -176,6 +176,21 @@ function fileExport(spec: OutputSpec, tags: readonly string[], options: ResolveO
     throw invalid(`The destination ${path} is a file, but type=${spec.type} writes a directory.`);
   }
   return { type: spec.type, attrs, output: { kind: "directory", path } };
+}
+
+function look(path: string) {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new BuildKitError(
+      "option_invalid",
+      `The destination ${path} cannot be used: ${(cause as Error).message}`,
+      {
+        hint: "Every part of the path but the last must be a directory that you may enter.",
+        cause,
+      },
+    );
+  }
 }
 
 function invalid(message: string, hint?: string): BuildKitError {
