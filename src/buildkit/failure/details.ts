@@ -52,12 +52,12 @@ export function readDetails(encoded: Uint8Array): ErrorDetails | undefined {
   }
 }
 
-function collect(details: readonly { typeUrl: string; value: Uint8Array }[]): Omit<ErrorDetails, "message"> {
+function collect(details: readonly { type_url: string; value: Uint8Array }[]): Omit<ErrorDetails, "message"> {
   const sources: DetailSource[] = [];
   let vertex: string | undefined;
   let exitCode: number | undefined;
   let frontend: string | undefined;
-  for (const { typeUrl, value } of details) {
+  for (const { type_url: typeUrl, value } of details) {
     const type = /([A-Za-z]+)\+json$/.exec(typeUrl)?.[1];
     if (type === undefined || type === "Stack") continue;
     const json = parse(value);

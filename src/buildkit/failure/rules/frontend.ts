@@ -82,11 +82,12 @@ export const platformRule: Rule = (symptom) => {
       symptom.message,
     );
   const unknown =
-    /unknown operating system or architecture|failed to parse platform|invalid platform|operating system is not supported|is an invalid (?:component|OS|platform)|unsupported platform/i.test(
+    /unknown operating system or architecture|cannot parse platform|failed to parse platform|invalid platform|operating system is not supported|is an invalid (?:component|OS|platform)|unsupported platform/i.test(
       symptom.message,
     );
   if (!absent && !unknown) return undefined;
-  const platform = symptom.known.frontendAttrs?.platform;
+  const platform =
+    /failed to parse platform (\S+): /.exec(symptom.message)?.[1] ?? symptom.known.frontendAttrs?.platform;
   const named = platform === undefined ? "the wanted platform" : `the platform ${platform}`;
   const image = imageOf(symptom);
   return absent
@@ -97,7 +98,7 @@ export const platformRule: Rule = (symptom) => {
       }
     : {
         code: "platform_unsupported",
-        message: `The daemon does not know ${named}, or cannot build for it.`,
+        message: `The daemon does not know ${named}, or cannot build for it${atLines(symptom)}.`,
         hint: "Write the platform as os/arch[/variant], for example linux/amd64 or linux/arm64.",
       };
 };

@@ -113,11 +113,16 @@ function exit(code: number | undefined): string {
 
 /** busybox: `/bin/sh: x: not found`, dash: `/bin/sh: 1: x: not found`, bash: `/bin/bash: line 1: x: command not found`. */
 function missingCommand(output: string): string | undefined {
-  const lines = output.split("\n").reverse();
-  for (const line of lines) {
-    const name = /^\S*(?:sh|\.sh): (?:line )?(?:\d+: )?([^:\s]{1,100}): (?:command )?not found$/.exec(
-      line,
-    )?.[1];
+  return lastMatch(output, /^\S*sh: (?:line )?(?:\d+: )?([^:\s]{1,100}): (?:command )?not found$/);
+}
+
+function deniedCommand(output: string): string | undefined {
+  return lastMatch(output, /^\S*sh: (?:line )?(?:\d+: )?([^:\s]{1,100}): Permission denied$/i);
+}
+
+function lastMatch(output: string, pattern: RegExp): string | undefined {
+  for (const line of output.split("\n").reverse()) {
+    const name = pattern.exec(line)?.[1];
     if (name !== undefined) return name;
   }
   return undefined;
