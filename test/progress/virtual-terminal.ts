@@ -89,7 +89,7 @@ export class VirtualTerminal extends EventEmitter {
     else if (final === "K" && parameters === "") row.cells.length = Math.min(row.cells.length, this.#x);
     else if (final === "J" && parameters === "") {
       row.cells.length = Math.min(row.cells.length, this.#x);
-      for (const below of this.#lines.slice(this.#y + 1)) below.cells = [];
+      this.#lines.length = this.#y + 1;
     } else if (final === "h" || final === "l") this.#mode(parameters, final === "h");
     else throw new Error(`unknown control sequence ${JSON.stringify(parameters + final)}`);
     row.wrapped = false;

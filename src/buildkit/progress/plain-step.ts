@@ -81,10 +81,10 @@ export class PlainStep {
     this.#transfers.set(transfer.id, transfer);
   }
 
-  /** Everything that waits, each line without number and line end. */
-  take(): string[] {
+  /** Everything that waits, each line without number and line end. What was left out is told when `told`. */
+  take(told = true): string[] {
     const lines = [...this.#transferLines(), ...this.#lines];
-    if (this.#leftOut > 0) {
+    if (told && this.#leftOut > 0) {
       lines.push(`[output clipped, ${this.#leftOut} lines left out: the output is read too slowly]`);
       this.#leftOut = 0;
     }

@@ -195,7 +195,7 @@ export class PlainRenderer implements ProgressRenderer {
     plain.touched = false;
     if (over && end.replace(/ [\d.]+s$/, "") === plain.reported && !plain.hasLines) return;
     this.#head(plain);
-    for (const line of plain.take()) this.#line(plain, line);
+    for (const line of plain.take(over || !this.#writer.congested)) this.#line(plain, line);
     if (!over) return;
     this.#closeLine();
     this.#out.push(`#${plain.index} ${end}\n`);

@@ -1,4 +1,4 @@
-import { cellWidth } from "./cell-width.js";
+import { cellWidth, fitCells } from "./cell-width.js";
 import { renderFailure } from "./failure-block.js";
 import { BuildProgress } from "./model.js";
 import { PacedWriter } from "./paced-writer.js";
@@ -19,6 +19,7 @@ export interface TtyOptions extends PlainOptions {
 
 const frameEvery = 100;
 const failureLogLines = 200;
+const narrow = 60;
 
 // Cursor hidden; no wrapping, so that a character wider than we think spoils one row and not the frame; synchronized
 // output (ignored where it is unknown), so that no half frame is ever seen.
@@ -112,13 +113,15 @@ export class TtyRenderer implements ProgressRenderer {
     const columns = Math.max(2, output.columns || 80);
     const rows = Math.max(2, output.rows || 24);
     const now = clock.now();
-    const lines = frame([...this.#views.values()], {
+    const rowsOfFrame = frame([...this.#views.values()], {
       style: { columns: columns - 1, paint: this.#paint, color },
       rows: last ? Number.MAX_SAFE_INTEGER : rows - 1,
       now,
       began: this.#began ?? now,
       logRows,
     });
+    // Where not even the marks fit, the rows themselves are cut.
+    const lines = rowsOfFrame.map((line) => (columns < narrow ? fitCells(line, columns - 1) : line));
     const picture = lines.join("\n");
     if (picture === this.#last && !resized && !last) return;
     this.#last = picture;

@@ -1,0 +1,75 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { TestOutput } from "../../../test/progress/recorded.js";
+import { openOutput } from "./output.js";
+import { PacedWriter } from "./paced-writer.js";
+
+type Stream = Parameters<typeof openOutput>[0];
+
+test("what a slow reader has not taken waits, in order, and the close waits for it", async () => {
+  const output = new TestOutput();
+  const writer = new PacedWriter(output);
+  output.ready = false;
+  for (const text of ["a", "b", "c"]) writer.write(text);
+  expect(output.text).toBe("a");
+  expect(writer.blocked).toBe(true);
+  let closed = false;
+  const closing = writer.close().then(() => {
+    closed = true;
+  });
+  await Promise.resolve();
+  expect(closed).toBe(false);
+  output.drain();
+  await closing;
+  expect(output.text).toBe("abc");
+});
+
+test("above the limit the writer is congested, far above it writes are dropped", () => {
+  const output = new TestOutput();
+  const writer = new PacedWriter(output, 100);
+  output.ready = false;
+  for (let round = 0; round < 1000; round += 1) writer.write("x".repeat(60));
+  expect(writer.congested).toBe(true);
+  output.drain();
+  expect(writer.congested).toBe(false);
+  expect(output.text.length).toBeLessThan(600);
+});
+
+test("a reader that never comes back holds up the close until its signal", async () => {
+  const output = new TestOutput();
+  const writer = new PacedWriter(output);
+  output.ready = false;
+  writer.write("a");
+  await writer.close(AbortSignal.abort());
+  expect(output.text).toBe("a");
+});
+
+test("a file gets everything in order, written off the event loop", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "galley-output-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "log");
+  const fd = openSync(path, "w");
+  const writer = new PacedWriter(openOutput({ fd, isTTY: false } as unknown as Stream));
+  const lines = Array.from({ length: 20_000 }, (_, line) => `line ${line} €\n`);
+  for (const line of lines) writer.write(line);
+  await writer.close();
+  closeSync(fd);
+  expect(readFileSync(path, "utf8")).toBe(lines.join(""));
+});
+
+test("an output that is gone is written to no more, and the close does not wait", async () => {
+  const fd = openSync("/dev/full", "w");
+  const output = openOutput({ fd, isTTY: false } as unknown as Stream);
+  const writer = new PacedWriter(output);
+  for (let round = 0; round < 100; round += 1) writer.write("x".repeat(10_000));
+  await writer.close();
+  expect(output.write("more")).toBe(true);
+  closeSync(fd);
+});
+
+test("a terminal is used as it is", () => {
+  const stream = { fd: 1, isTTY: true } as unknown as Stream;
+  expect(openOutput(stream)).toBe(stream);
+});
