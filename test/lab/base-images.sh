@@ -8,6 +8,7 @@
 # what is there already is then left alone, unless the recipe has changed.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+loud
 #     name     parent  tags
 TABLE='
       debian   -       debian:bookworm-slim debian:bookworm

@@ -4,6 +4,7 @@
 # after it. Installs nothing on the machine. Safe to call several times at once.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+loud
 V=${1:?20, 26 or 28}
 case $V in 20) suites=bookworm;; 26) suites=trixie;; 28) suites='sid forky';; *) die "no engine $V: 20, 26 or 28";; esac
 BIN=$LAB/$V
@@ -15,7 +16,7 @@ say "engine $V: fetching Debian's packages"
 suite=
 for s in $suites; do
   conf=$(private_apt "$s")
-  have=$(APT_CONFIG=$conf apt-cache show docker.io 2> /dev/null | sed -n 's/^Version: \([0-9]*\).*/\1/p' | head -1)
+  have=$(APT_CONFIG=$conf apt-cache show docker.io 2> /dev/null | sed -n 's/^Version: \([0-9]*\).*/\1/p' | head -1) || true
   if [ "$have" = "$V" ]; then suite=$s; break; fi
 done
 [ -n "$suite" ] || die "Debian ($suites) has no Docker Engine $V any more (found: ${have:-none})"
@@ -33,7 +34,7 @@ done
 if [ "$V" != 20 ]; then
   # runc alone needs the newer libc, and it executes /proc/self/exe again, so that a wrapper script does not do
   libc=$(dirname "$(find "$BIN/lib" -name libc.so.6 | head -1)")
-  loader=$(find "$BIN/lib" -name 'ld-linux*.so.*' -type f | head -1)
+  loader=$(find "$BIN/lib" -name 'ld-linux*.so.*' -type f | head -1) || true
   "$loader" --library-path "$libc" "$BIN/root/usr/bin/patchelf" --set-interpreter "$loader" --set-rpath "$libc" "$BIN/root/usr/sbin/runc"
 fi
 rm -rf "$BIN"/root/usr/share "$BIN"/lib/usr/share "$BIN"/lib/usr/lib/*/gconv "$BIN/root/etc" "$BIN/debs"

@@ -10,6 +10,7 @@
 #   --mark       the tests start it: stop-marked.sh may stop it when nobody uses it any more
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+loud
 ENGINE=${1:-}; shift || true
 case $ENGINE in 20 | 26 | 28) STORE=false;; 26c | 28c) STORE=true;; *) sed -n 2,11p "$0" >&2; exit 2;; esac
 V=${ENGINE%c}; NAME=$ENGINE; IPTABLES=false; DEBUG=false; MARK=; MIRRORS=(); INSECURE=()
@@ -61,7 +62,7 @@ BRIDGE=gl$(cksum <<< "$LAB" | awk '{printf "%04x", $1 % 65536}')-$NAME
 ) 7> /run/lock/galley-lab-net.lock 9>&-
 read -r _ OCTET < "$I/net"
 # a network wider than the way out loses large packets
-MTU=$(ip -o link show "$(ip -4 route show default | awk '{print $5; exit}')" 2> /dev/null | sed -n 's/.* mtu \([0-9]*\).*/\1/p')
+MTU=$(ip -o link show "$(ip -4 route show default | awk '{print $5; exit}')" 2> /dev/null | sed -n 's/.* mtu \([0-9]*\).*/\1/p') || true
 MTU=${MTU:-1500}
 ip link set "$BRIDGE" mtu "$MTU" up
 if [ $IPTABLES = false ]; then
@@ -90,9 +91,8 @@ cat > "$I/daemon.json" << CONF
   "debug": $DEBUG
 }
 CONF
-# without the lock and the caller's streams, so that nobody waits for the daemon's end
-setsid nohup dockerd --config-file "$I/daemon.json" --data-root "$I/data" --exec-root "$I/exec" --pidfile "$I/docker.pid" \
-  -H "unix://$I/docker.sock" > "$I/dockerd.log" 2>&1 < /dev/null 9>&- &
+detach "$I/dockerd.log" dockerd --config-file "$I/daemon.json" --data-root "$I/data" --exec-root "$I/exec" \
+  --pidfile "$I/docker.pid" -H "unix://$I/docker.sock"
 started=$!
 for _ in $(seq 1 300); do
   answers && break

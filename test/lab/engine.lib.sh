@@ -9,8 +9,8 @@ alive() { local pid; pid=$(cat "$I/docker.pid" 2> /dev/null) && [ -n "$pid" ] &&
 
 # sweep: after this instance's dockerd has ended: ends what it left running, unmounts, takes its rules and bridge away.
 # Everything is found by this instance's own folder, so nothing of another engine is touched.
-sweep() {
-  local pid init mount table rest bridge
+sweep() (
+  set +e
   for init in "$I"/exec/containerd/daemon/io.containerd.runtime.v2.task/moby/*/init.pid; do
     [ -e "$init" ] || continue
     pid=$(cat "$init")
@@ -31,5 +31,4 @@ sweep() {
   # an instance without this file does not own a bridge of that name
   if read -r bridge _ 2> /dev/null < "$I/net"; then ip link del "$bridge" 2> /dev/null; fi
   rm -rf --one-file-system "$I/net" "$I/docker.sock" "$I/docker.pid" "$I/exec" "$I/by-tests"
-  return 0
-}
+)

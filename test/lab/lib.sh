@@ -9,7 +9,9 @@ REGISTRY_PORT=${LAB_REGISTRY_PORT:-5000}
 export HERE REGISTRY_PORT
 
 say() { echo "lab: $*" >&2; }
-die() { echo "lab: $*" >&2; exit 1; }
+die() { echo "lab: $*" >&2; exit 3; }
+# no script of the lab ends without a word: those with `set -e` that did not come to a `die` say where
+loud() { trap '[ $? = 3 ] || say "${0##*/} failed in line $LINENO"' ERR; }
 
 # unmet: the one sentence that says what this machine lacks for the lab; prints nothing when it lacks nothing.
 unmet() {
@@ -77,7 +79,7 @@ CONF
   } > "$dir/apt.conf"
   # Lists of a rolling suite grow stale: packages they name are then gone from the mirror.
   if [ -z "$(find "$dir/.updated" -mmin -720 2> /dev/null)" ]; then
-    out=$(APT_CONFIG=$dir/apt.conf apt-get -qq update 2>&1 < /dev/null) ||
+    out=$(APT_CONFIG=$dir/apt.conf apt-get -qq -o APT::Update::Error-Mode=any update 2>&1 < /dev/null) ||
       { tail -3 <<< "$out" >&2; die "cannot read the package lists of Debian $1: is the mirror in /etc/apt reachable?"; }
     touch "$dir/.updated"
   fi
@@ -87,12 +89,12 @@ CONF
 # debs SUITE DIR PACKAGE...: downloads the packages into DIR (made anew), does not unpack or follow dependencies.
 debs() (
   suite=$1 dir=$2; shift 2
-  conf=$(private_apt "$suite") || exit 1
-  rm -rf "$dir"; mkdir -p "$dir"; cd "$dir" || exit 1
+  conf=$(private_apt "$suite") || exit
+  rm -rf "$dir"; mkdir -p "$dir"; cd "$dir" || exit
   for try in 1 2; do
     out=$(APT_CONFIG=$conf apt-get -qq download "$@" 2>&1 < /dev/null) && exit 0
     [ "$try" = 1 ] || break
-    rm -f "$(dirname "$conf")/.updated"; private_apt "$suite" > /dev/null || exit 1
+    rm -f "$(dirname "$conf")/.updated"; private_apt "$suite" > /dev/null || exit
   done
   tail -3 <<< "$out" >&2; die "cannot download $* from Debian $suite"
 )
@@ -103,9 +105,9 @@ tool() (
   mkdir -p "$LAB/tools"
   exec 9> "$dir.lock"; flock 9
   if [ ! -e "$dir/.ready" ]; then
-    debs bookworm "$dir.debs" "$@" || exit 1
+    debs bookworm "$dir.debs" "$@" || exit
     rm -rf "$dir"; mkdir -p "$dir"
-    for deb in "$dir.debs"/*.deb; do dpkg -x "$deb" "$dir" || exit 1; done
+    for deb in "$dir.debs"/*.deb; do dpkg -x "$deb" "$dir" || exit; done
     rm -rf "$dir.debs"; touch "$dir/.ready"
   fi
   echo "$dir"
@@ -127,3 +129,13 @@ runs() {
 
 # gone PID: waits up to 20 s for its end.
 gone() { local _; for _ in $(seq 1 200); do kill -0 "$1" 2> /dev/null || return 0; sleep 0.1; done; return 1; }
+
+# detach LOG COMMAND...: starts a daemon ($!) that holds nothing of its caller: no stream, no terminal, and no lock that
+# somebody up the line holds by an open file.
+detach() {
+  local log=$1 fd; shift
+  (
+    for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done
+    exec setsid nohup "$@" > "$log" 2>&1 < /dev/null
+  ) &
+}

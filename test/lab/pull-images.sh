@@ -3,6 +3,7 @@
 # that no test meets a first pull. Does nothing when it has them and the registry has had no newer ones since.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+loud
 NAME=${1:?}; shift
 export DOCKER_HOST=unix://$LAB/$NAME/docker.sock
 state=$(cat "$LAB"/images/*.pushed | sha256sum)

@@ -5,6 +5,7 @@
 # They are Debian's docker-registry, unpacked under $GALLEY_LAB_DIR. --mark: as in engine-up.sh.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+loud
 R=$LAB/registry
 ACTION=${1:-}; OPTION=${2:-}
 mkdir -p "$R"
@@ -25,7 +26,7 @@ storage: {filesystem: {rootdirectory: "$R/$1"}, delete: {enabled: true}}
 http: {addr: "127.0.0.1:$2"}
 ${3:-}
 CONF
-  setsid nohup "$tools/usr/bin/docker-registry" serve "$R/$1.yml" > "$R/$1.log" 2>&1 < /dev/null 9>&- &
+  detach "$R/$1.log" "$tools/usr/bin/docker-registry" serve "$R/$1.yml"
   echo $! > "$R/$1.pid"
   [ -z "$OPTION" ] || touch "$R/by-tests"
   for _ in $(seq 1 200); do
