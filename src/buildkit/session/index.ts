@@ -3,6 +3,13 @@
  * general use (secrets, ssh, registry credentials, uploads). It knows nothing of solves, Dockerfiles or transports: a
  * connection is handed in, and file sync, exports and the content store are services that others plug in.
  */
+export {
+  type DockerAuthEntry,
+  type DockerConfig,
+  loadDockerConfig,
+  parseDockerConfig,
+} from "./auth/docker-config.js";
+export { createRegistryAuth, type RegistryAuthOptions } from "./auth/service.js";
 export type { SessionMetadata } from "./metadata.js";
 export {
   openSession,

@@ -1,0 +1,92 @@
+import { randomBytes } from "node:crypto";
+import { Auth } from "../../../../proto/index.js";
+import { RpcError, rpcStatus, type SessionService } from "../service.js";
+import { serviceOf, unary } from "../typed.js";
+import { authorityKey, publicBytes, signedMessage } from "./authority.js";
+import { credentialFinder } from "./credentials.js";
+import type { DockerConfig } from "./docker-config.js";
+import { fetchToken, type Token, type TokenRequest } from "./token.js";
+
+export interface RegistryAuthOptions {
+  readonly config: DockerConfig;
+  /**
+   * Fetch tokens on our side, so that passwords stay here wherever a registry works with tokens. Default true. Without it
+   * the daemon asks for the password and fetches them itself, for token servers that only the daemon can reach.
+   */
+  readonly clientToken?: boolean;
+  /** 16 bytes or more that stay with this client: with the same seed, later sessions may reuse the daemon's tokens. Default: random. */
+  readonly seed?: Uint8Array;
+  /** Registries meant to be used over plain http, `host` or `host:port`. Loopback ones need not be named. */
+  readonly plainHttpRegistries?: readonly string[];
+  /** Hears sentences for a person, for example of a credential helper that is not installed. */
+  readonly onWarning?: (warning: string) => void;
+  /** Environment of credential helpers. Default: that of the process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly fetch?: typeof fetch;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/**
+ * moby.filesync.v1.Auth: logs the daemon in to registries. For a registry that works with tokens the daemon asks for the
+ * authority, then for tokens (20.10 and newer); only for one that takes nothing but user name and password it asks for
+ * those. May serve many sessions, one after the other or at once.
+ */
+export function createRegistryAuth(options: RegistryAuthOptions): SessionService {
+  const { clientToken = true, seed = randomBytes(32), plainHttpRegistries = [] } = options;
+  const now = options.now ?? Date.now;
+  const find = credentialFinder({
+    config: options.config,
+    onWarning: options.onWarning,
+    env: options.env ?? process.env,
+    now,
+  });
+  const authority = async (host: string, salt: Uint8Array) => {
+    // The daemon takes UNAVAILABLE for "ask for the password instead".
+    if (!clientToken) throw new RpcError(rpcStatus.unavailable, "tokens are not fetched by this client");
+    return authorityKey(seed, salt, host, await find(host));
+  };
+  const tokens = tokenCache(now, async (request, signal) =>
+    fetchToken(request, await find(request.host), {
+      signal,
+      fetch: options.fetch ?? fetch,
+      plainHttpRegistries,
+    }),
+  );
+  return serviceOf(
+    unary(Auth.methods.Credentials, async ({ host }) => {
+      const found = await find(host);
+      if (found.kind === "password") return { username: found.username, secret: found.password };
+      // An empty user name says that the secret is an identity token.
+      return found.kind === "identity" ? { secret: found.token } : {};
+    }),
+    unary(Auth.methods.FetchToken, async (request, call) => {
+      const { token, expiresIn, issuedAt } = await tokens(request, call.signal);
+      return { token, expiresIn, issuedAt };
+    }),
+    unary(Auth.methods.GetTokenAuthority, async ({ host, salt }) => ({
+      publicKey: publicBytes(await authority(host, salt)),
+    })),
+    unary(Auth.methods.VerifyTokenAuthority, async ({ host, salt, payload }) => ({
+      signed: signedMessage(await authority(host, salt), payload),
+    })),
+  );
+}
+
+/** Tokens by what was asked for, kept for nine tenths of their life: a service may serve many sessions. */
+function tokenCache(
+  now: () => number,
+  fetchNew: (request: TokenRequest, signal: AbortSignal) => Promise<Token>,
+): (request: TokenRequest, signal: AbortSignal) => Promise<Token> {
+  const known = new Map<string, { until: number; token: Token }>();
+  return async (request, signal) => {
+    const key = JSON.stringify([request.host, request.realm, request.service, [...request.scopes].sort()]);
+    const kept = known.get(key);
+    if (kept && now() < kept.until) return kept.token;
+    known.delete(key);
+    const token = await fetchNew(request, signal);
+    const issued = token.issuedAt > 0 ? Math.min(token.issuedAt * 1000, now()) : now();
+    known.set(key, { until: issued + token.expiresIn * 900, token });
+    return token;
+  };
+}
