@@ -89,7 +89,10 @@ function features(
     multiPlatform: can("multiPlatform"),
     heredoc: can("heredoc"),
     namedContexts: can("namedContexts"),
-    subrequests: minor >= api.v27 ? ["check", "outline", "targets"] : [],
+    subrequests: [
+      ...(minor >= api.v27 ? (["check"] as const) : []),
+      ...(minor >= api.v24 ? (["outline", "targets"] as const) : []),
+    ],
     history: can("history"),
     multipleExports: can("multipleExports"),
     reasons,

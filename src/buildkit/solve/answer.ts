@@ -8,8 +8,8 @@ export type Recorded =
   /** An encoded google.rpc.Status. */
   | { readonly failed: Uint8Array };
 
-const graceMs = 1500;
-const againMs = 3000;
+const graceMs = 500;
+const againMs = 2000;
 
 /**
  * The outcome of a build whose Solve call does not answer although its Status has ended: the answer may never come (an

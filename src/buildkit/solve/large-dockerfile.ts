@@ -1,4 +1,4 @@
-import type { ContextTree } from "../fsutil/tree.js";
+import type { SolveOptions } from "./types.js";
 
 /**
  * Errors of engines from 24 on carry the Dockerfile, and one of 45 KB stops Node's HTTP/2 (64 KiB in one header, twice
@@ -7,13 +7,10 @@ import type { ContextTree } from "../fsutil/tree.js";
 const safeBytes = 32 * 1024;
 
 /** Whether errors about this Dockerfile could be too large to arrive. False where the tree cannot tell. */
-export async function isLargeDockerfile(
-  trees: Readonly<Record<string, ContextTree>> | undefined,
-  filename: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const tree = trees?.dockerfile;
+export async function isLargeDockerfile(options: SolveOptions, signal: AbortSignal): Promise<boolean> {
+  const tree = options.trees?.dockerfile ?? options.trees?.context;
   if (tree === undefined) return false;
+  const filename = options.frontendAttrs?.filename ?? "Dockerfile";
   const wanted = Buffer.from(filename);
   const filter = { includePatterns: [], excludePatterns: [], followPaths: [filename] };
   try {

@@ -118,7 +118,7 @@ async function canUseGateway({ transport, options }: SolveRun, signal: AbortSign
   const api = transport.engine?.apiVersion;
   const withDetails = api === undefined || Number(api.slice("1.".length)) >= detailsFrom;
   if (!withDetails) return true;
-  return !(await isLargeDockerfile(options.trees, options.frontendAttrs?.filename ?? "Dockerfile", signal));
+  return !(await isLargeDockerfile(options, signal));
 }
 
 /** Rejects when the daemon ends the session although the build goes on. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { BuildKitError } from "../errors.js";
-import { FailureEvidence, toBuildError } from "../failure/index.js";
+import { FailureEvidence, readContextFacts, toBuildError } from "../failure/index.js";
 import { openSession, type Session } from "../session/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
 import { SolveFailure } from "./failure.js";
@@ -69,9 +69,11 @@ async function trySolve(
   } catch (error) {
     const found = error instanceof SolveFailure ? error : new SolveFailure(error, {});
     const servedError = services?.failure();
+    const aborted = signal?.aborted ?? false;
     throw toBuildError(found.error, {
       ...found.known,
-      aborted: signal?.aborted ?? false,
+      ...(aborted ? {} : await readContextFacts(options.trees, options.frontendAttrs)),
+      aborted,
       abortReason: signal?.reason,
       evidence,
       endpoint: transport.where,
