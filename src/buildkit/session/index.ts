@@ -9,7 +9,7 @@ export {
   loadDockerConfig,
   parseDockerConfig,
 } from "./auth/docker-config.js";
-export { createRegistryAuth, type RegistryAuthOptions } from "./auth/service.js";
+export { createRegistryAuth, type RegistryAuth, type RegistryAuthOptions } from "./auth/service.js";
 export type { SessionMetadata } from "./metadata.js";
 export {
   openSession,

@@ -100,6 +100,18 @@ describe("credentials", () => {
     expect(await credentials("other.example")).toEqual({ username: "", secret: "" });
   });
 
+  test("that were shown are remembered by registry, and looking them up shows nothing", async () => {
+    const auth = createRegistryAuth({ config: login("u:p") });
+    const peer = await openPeer([auth]);
+    peers.push(peer);
+    expect(await auth.credentials("r.example")).toEqual({ kind: "password", username: "u", password: "p" });
+    expect([...auth.sentTo]).toEqual([]);
+    for (const host of ["other.example", "r.example"]) {
+      await peer.call(Credentials.path, [Credentials.encodeRequest({ host })]);
+    }
+    expect([...auth.sentTo]).toEqual(["r.example"]);
+  });
+
   test("are an identity token without a user name", async () => {
     const { credentials } = await daemon({ config: { auths: { "r.example": { identitytoken: "id" } } } });
     expect(await credentials()).toEqual({ username: "", secret: "id" });

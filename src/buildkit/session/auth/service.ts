@@ -4,7 +4,7 @@ import { RpcError, rpcStatus, type SessionService } from "../service.js";
 import { serviceOf, unary } from "../typed.js";
 import { authorityKey, publicBytes, signedMessage } from "./authority.js";
 import { credentialFinder } from "./credentials.js";
-import type { DockerConfig } from "./docker-config.js";
+import type { DockerConfig, RegistryCredentials } from "./docker-config.js";
 import { fetchToken, type Token, type TokenRequest } from "./token.js";
 
 export interface RegistryAuthOptions {
@@ -27,12 +27,19 @@ export interface RegistryAuthOptions {
   readonly now?: () => number;
 }
 
+export interface RegistryAuth extends SessionService {
+  /** Registries (`host` or `host:port`) for which a login was shown, to the daemon or to a token server. */
+  readonly sentTo: ReadonlySet<string>;
+  /** What is known for a registry, for callers that log in themselves. Never rejects. */
+  credentials(host: string): Promise<RegistryCredentials>;
+}
+
 /**
  * moby.filesync.v1.Auth: logs the daemon in to registries. For a registry that works with tokens the daemon asks for the
  * authority, then for tokens (20.10 and newer); only for one that takes nothing but user name and password it asks for
  * those. May serve many sessions, one after the other or at once.
  */
-export function createRegistryAuth(options: RegistryAuthOptions): SessionService {
+export function createRegistryAuth(options: RegistryAuthOptions): RegistryAuth {
   const { clientToken = true, seed = randomBytes(32), plainHttpRegistries = [] } = options;
   const now = options.now ?? Date.now;
   const find = credentialFinder({
@@ -41,21 +48,27 @@ export function createRegistryAuth(options: RegistryAuthOptions): SessionService
     env: options.env ?? process.env,
     now,
   });
+  const sentTo = new Set<string>();
+  const show = async (host: string) => {
+    const found = await find(host);
+    if (found.kind !== "anonymous") sentTo.add(host);
+    return found;
+  };
   const authority = async (host: string, salt: Uint8Array) => {
     // The daemon takes UNAVAILABLE for "ask for the password instead".
     if (!clientToken) throw new RpcError(rpcStatus.unavailable, "tokens are not fetched by this client");
     return authorityKey(seed, salt, host, await find(host));
   };
   const tokens = tokenCache(now, async (request, signal) =>
-    fetchToken(request, await find(request.host), {
+    fetchToken(request, await show(request.host), {
       signal,
       fetch: options.fetch ?? fetch,
       plainHttpRegistries,
     }),
   );
-  return serviceOf(
+  const service = serviceOf(
     unary(Auth.methods.Credentials, async ({ host }) => {
-      const found = await find(host);
+      const found = await show(host);
       if (found.kind === "password") return { username: found.username, secret: found.password };
       // An empty user name says that the secret is an identity token.
       return found.kind === "identity" ? { secret: found.token } : {};
@@ -71,6 +84,7 @@ export function createRegistryAuth(options: RegistryAuthOptions): SessionService
       signed: signedMessage(await authority(host, salt), payload),
     })),
   );
+  return { ...service, sentTo, credentials: find };
 }
 
 /** Tokens by what was asked for, kept for nine tenths of their life: a service may serve many sessions. */
