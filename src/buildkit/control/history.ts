@@ -1,5 +1,6 @@
 import type { Client } from "@grpc/grpc-js";
 import { Content, Control, moby } from "../../../proto/index.js";
+import { BuildKitError } from "../errors.js";
 import { serverStream, unary } from "../transport/rpc.js";
 import { buildRecordFromWire } from "./convert.js";
 import { controlError } from "./rpc-error.js";
@@ -30,7 +31,13 @@ export async function getHistory(
   ref: string,
   signal?: AbortSignal,
 ): Promise<BuildRecord | undefined> {
-  return (await listen(client, { earlyExit: true, ref }, signal)).find((record) => record.ref === ref);
+  try {
+    return (await listen(client, { earlyExit: true, ref }, signal)).find((record) => record.ref === ref);
+  } catch (error) {
+    // For a while the daemon answers so for what it has been told to forget; later, with nothing.
+    if (error instanceof BuildKitError && error.message.includes(`ref ${ref} is deleted`)) return undefined;
+    throw error;
+  }
 }
 
 /** Makes the daemon forget a build. Its logs and traces go with it; the cache stays. */

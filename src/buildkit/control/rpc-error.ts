@@ -54,6 +54,10 @@ export function controlError(error: unknown, what: string, signal?: AbortSignal)
         },
       );
     default:
+      // BuildKit gives most refusals no code of their own.
+      if (/filters?: parse error|invalid argument$/.test(said)) {
+        return new BuildKitError("option_invalid", `${what} was refused: ${said}`, { cause: error });
+      }
       return new BuildKitError("solve_failed", `${what} failed: ${said}`, { cause: error });
   }
 }
