@@ -94,6 +94,10 @@ const wrappings = [
   /^failed to load cache key: /,
 ];
 
+// Where the daemon mounts snapshots on its own machine means nothing to who wrote the Dockerfile: the paths inside do.
+const mounts =
+  /(?:\/[^\s/"]+)*\/(?:buildkit-mount\d+|(?:overlay2|snapshots)\/[^/\s"]+\/(?:merged|diff|fs))(?=\/)/g;
+
 function unwrap(raw: string): string {
   let text = raw.trim();
   for (let changed = true; changed; ) {
@@ -104,7 +108,7 @@ function unwrap(raw: string): string {
       text = shorter;
     }
   }
-  return text;
+  return text.replaceAll(mounts, "");
 }
 
 const echo = /^(?:rpc error: .*desc = |failed to do request: )?(?:.*: )?context canceled$/s;

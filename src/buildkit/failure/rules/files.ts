@@ -99,13 +99,15 @@ export const secretRule: Rule = (symptom) => {
       hint: `Give it with \`--secret id=${id},src=FILE\` or \`--secret id=${id},env=NAME\`, or drop \`required\` from the mount.`,
     };
   }
-  const ssh = /(?:unset ssh forward key|no SSH key) "?([^\s"]+)"?/i.exec(symptom.message)?.[1];
-  if (ssh !== undefined || /sshforward/i.test(symptom.message)) {
-    const named = ssh === undefined || ssh === "default" ? "" : ` under the id ${ssh}`;
+  // Without any agent in the session the daemon names the id as the Dockerfile does, which may be not at all: `""`.
+  const match = /(?:unset ssh forward key|no SSH key) "?([^\s"]*)"?/i.exec(symptom.message);
+  if (match !== null || /sshforward/i.test(symptom.message)) {
+    const ssh = match?.[1] || "default";
+    const named = ssh === "default" ? "" : ` under the id ${ssh}`;
     return {
       code: "ssh_agent_missing",
       message: `The step wants an ssh agent${named}, and none was forwarded${atLines(symptom)}.`,
-      hint: `Start an agent (\`eval $(ssh-agent); ssh-add\`) and forward it with \`--ssh ${ssh ?? "default"}\`, or drop \`required\` from the mount.`,
+      hint: `Start an agent (\`eval $(ssh-agent); ssh-add\`) and forward it with \`--ssh ${ssh}\`, or drop \`required\` from the mount.`,
     };
   }
   return undefined;

@@ -92,13 +92,8 @@ export const stepRule: Rule = (symptom) => {
 export const otherStepRule: Rule = (symptom) => {
   const name = symptom.vertex?.name ?? "";
   if (!/^\[[^\]]*\d+\/\d+\] /.test(name)) return undefined;
-  // Snapshots are mounted at paths of the daemon's machine, which mean nothing to who wrote the Dockerfile.
-  const reason = symptom.message.replace(
-    /\/\S*?\/(?:overlay2|snapshots)\/[^/\s]+\/(?:merged|diff|fs)(?=\/)/g,
-    "",
-  );
   return failed(
-    `The step ${shortName(name)} failed${atLines(symptom)}: ${reason}.`,
+    `The step ${shortName(name)} failed${atLines(symptom)}: ${symptom.message}.`,
     "Correct the instruction, or the files that it works on.",
   );
 };
