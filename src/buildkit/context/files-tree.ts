@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
-import { BuildKitError } from "../errors.js";
 import type { ContextTree, TreeEntry } from "../fsutil/tree.js";
 import { contentTime } from "./content-time.js";
-import { TreeIndex } from "./tree-index.js";
-import { walk } from "./walk.js";
+import { createIndexedTree } from "./indexed-tree.js";
 
 interface FileEntry extends TreeEntry {
   readonly content: Uint8Array;
@@ -14,11 +12,11 @@ interface FileEntry extends TreeEntry {
  * Files are 0644 and have times made from their content. Throws `context_invalid` for paths that are not clean.
  */
 export function createFilesTree(files: ReadonlyMap<string, Uint8Array | string>): ContextTree {
-  const index = new TreeIndex<FileEntry>();
+  const entries: FileEntry[] = [];
   for (const [path, text] of files) {
     const content = typeof text === "string" ? Buffer.from(text) : text;
     const modTime = contentTime(createHash("sha256").update(content).digest());
-    index.add({
+    entries.push({
       path: Buffer.from(path),
       mode: 0o644,
       uid: 0,
@@ -28,15 +26,7 @@ export function createFilesTree(files: ReadonlyMap<string, Uint8Array | string>)
       content,
     });
   }
-  return {
-    entries: (filter, signal) => walk(index, filter, signal),
-    async *read(entry) {
-      const node = index.find(entry.path.toString());
-      if (node === undefined || !("content" in node.entry)) {
-        throw new BuildKitError("context_invalid", `${entry.path.toString()} is no file of this tree.`);
-      }
-      yield node.entry.content;
-    },
-    close: async () => {},
-  };
+  return createIndexedTree(entries, async function* (entry) {
+    yield entry.content;
+  });
 }

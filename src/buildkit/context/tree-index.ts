@@ -11,7 +11,7 @@ interface IndexNode<E extends TreeEntry> extends WalkNode {
 }
 
 /** A tree that is known before it is walked: a commit's, or a handful of generated files. `E` may carry more than is sent. */
-export class TreeIndex<E extends TreeEntry = TreeEntry> implements WalkSource<IndexNode<E>, IndexNode<E>> {
+export class TreeIndex<E extends TreeEntry> implements WalkSource<IndexNode<E>, IndexNode<E>> {
   private readonly directories = new Map<string, IndexNode<E>>();
   private readonly sorted = new WeakSet<IndexNode<E>>();
 
@@ -77,16 +77,11 @@ export class TreeIndex<E extends TreeEntry = TreeEntry> implements WalkSource<In
   }
 
   readLink(path: string): string | undefined {
-    const entry = this.find(path)?.entry;
-    return entry !== undefined && isSymlink(entry.mode) ? entry.linkname?.toString() : undefined;
-  }
-
-  /** The node at a path given as text. */
-  find(path: string): IndexNode<E> | undefined {
     const bytes = Buffer.from(path).toString("latin1");
     const slash = bytes.lastIndexOf("/");
     const parent = this.directories.get(bytes.slice(0, Math.max(0, slash)));
-    return parent?.children.find((node) => node.name === bytes.slice(slash + 1));
+    const entry = parent?.children.find((node) => node.name === bytes.slice(slash + 1))?.entry;
+    return entry !== undefined && isSymlink(entry.mode) ? entry.linkname?.toString() : undefined;
   }
 
   names(path: string): readonly string[] | undefined {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { BuildKitError } from "../errors.js";
 import { RpcError, rpcStatus, type SessionCall } from "../session/service.js";
 import { Breath } from "./breath.js";
@@ -80,6 +81,8 @@ class Sender {
       this.fail = reject;
     });
     this.failed.catch(() => {});
+    // Every read in flight listens.
+    setMaxListeners(0, this.over.signal);
   }
 
   async run(filter: TreeFilter): Promise<void> {

@@ -9,11 +9,14 @@ export class StreamEnd implements PacketStream {
   private readonly inbox: Uint8Array[] = [];
   private ended = false;
   private wake: () => void = () => {};
-  private drained: () => void = () => {};
+  private waiting: (() => void)[] = [];
 
   constructor(signal: AbortSignal) {
     this.signal = signal;
-    signal.addEventListener("abort", () => this.wake());
+    signal.addEventListener("abort", () => {
+      this.wake();
+      this.drained();
+    });
   }
 
   async send(message: Uint8Array): Promise<void> {
@@ -24,10 +27,8 @@ export class StreamEnd implements PacketStream {
     peer.inbox.push(message);
     peer.wake();
     if (peer.inbox.length < 64) return;
-    await new Promise<void>((resolve, reject) => {
-      peer.drained = resolve;
-      this.signal.addEventListener("abort", () => reject(this.signal.reason), { once: true });
-    });
+    await new Promise<void>((resolve) => peer.waiting.push(resolve));
+    if (this.signal.aborted) throw this.signal.reason;
   }
 
   /** As when the other side half-closes. */
@@ -38,6 +39,10 @@ export class StreamEnd implements PacketStream {
 
   get messages(): AsyncIterable<Uint8Array> {
     return { [Symbol.asyncIterator]: () => this.read() };
+  }
+
+  private drained(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private async *read(): AsyncGenerator<Uint8Array> {
