@@ -1,0 +1,430 @@
+import { execFileSync } from "node:child_process";
+import { setMaxListeners } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createDirectoryTree, type TreeEntry, type TreeFilter } from "../buildkit/index.js";
+import { createGitTree, type GitTree, type GitTreeOptions } from "./git-tree.js";
+
+let work: string;
+let repository: string;
+const trees: GitTree[] = [];
+beforeEach(() => {
+  work = mkdtempSync(join(tmpdir(), "galley-git-"));
+  repository = join(work, "repo");
+  mkdirSync(repository);
+  git("init", "-q", "-b", "main");
+});
+afterEach(async () => {
+  for (const tree of trees.splice(0)) await tree.close();
+  rmSync(work, { recursive: true, force: true });
+});
+
+const environment = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"))),
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_AUTHOR_NAME: "a",
+  GIT_AUTHOR_EMAIL: "a@example.test",
+  GIT_COMMITTER_NAME: "a",
+  GIT_COMMITTER_EMAIL: "a@example.test",
+};
+
+function git(...args: string[]): string {
+  return execFileSync("git", args, {
+    cwd: repository,
+    env: environment,
+    encoding: "utf8",
+    stdio: ["pipe", "pipe", "pipe"],
+  }).trim();
+}
+
+function write(path: string, content = path): void {
+  mkdirSync(join(repository, path, ".."), { recursive: true });
+  writeFileSync(join(repository, path), content);
+}
+
+function commit(): string {
+  git("add", "-A");
+  git("commit", "-q", "-m", "c", "--allow-empty");
+  return git("rev-parse", "HEAD");
+}
+
+async function open(options: Partial<GitTreeOptions> = {}): Promise<GitTree> {
+  const tree = await createGitTree({ repository, commit: "main", ...options });
+  trees.push(tree);
+  return tree;
+}
+
+const signal = new AbortController().signal;
+setMaxListeners(0, signal);
+
+async function entries(
+  tree: { entries: GitTree["entries"] },
+  filter: Partial<TreeFilter> = {},
+): Promise<TreeEntry[]> {
+  const found: TreeEntry[] = [];
+  const all = { includePatterns: [], excludePatterns: [], followPaths: [], ...filter };
+  for await (const entry of tree.entries(all, signal)) found.push(entry);
+  return found;
+}
+
+async function content(tree: GitTree, entry: TreeEntry | undefined): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of tree.read(entry!, signal)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("latin1");
+}
+
+test("the tree of a commit is what a checkout of it would be, in the order of the protocol", async () => {
+  for (const path of ["a/x", "a.b", "a-b/y", "a/z/deep", "café", "b"]) write(path);
+  write("run", "#!/bin/sh\n");
+  chmodSync(join(repository, "run"), 0o755);
+  symlinkSync("../outside", join(repository, "a/link"));
+  writeFileSync(Buffer.concat([Buffer.from(`${repository}/`), Buffer.from([0xff, 0x0a, 0x09, 0x2a])]), "odd");
+  const id = commit();
+  const tree = await open();
+  expect(tree.commit).toBe(id);
+  expect(tree.treeId).toBe(git("rev-parse", "HEAD^{tree}"));
+  expect(tree.needsCheckout).toEqual([]);
+  const seen = await entries(tree);
+  const disk = await entries(createDirectoryTree(repository), { excludePatterns: [".git"] });
+  const shape = (list: TreeEntry[]) =>
+    list.map(({ path, mode, size, linkname }) => [path.toString("hex"), mode, size, linkname?.toString()]);
+  expect(shape(seen)).toEqual(shape(disk));
+  for (const entry of seen.filter(({ mode }) => mode <= 0o777)) {
+    const path = Buffer.concat([Buffer.from(`${repository}/`), entry.path]);
+    expect(await content(tree, entry)).toBe(readFileSync(path, "latin1"));
+  }
+});
+
+test("filters and links work as in a directory", async () => {
+  for (const path of ["real/x", "real/y", "other", "d/e/f"]) write(path);
+  symlinkSync("real", join(repository, "dir"));
+  commit();
+  const tree = await open();
+  const paths = async (filter: Partial<TreeFilter>) =>
+    (await entries(tree, filter)).map(({ path }) => path.toString());
+  expect(await paths({ followPaths: ["dir/x"] })).toEqual(["dir", "real", "real/x"]);
+  expect(await paths({ excludePatterns: ["**", "!d/e"] })).toEqual(["d", "d/e", "d/e/f"]);
+});
+
+test("times come from content: equal in another clone and another commit, different for other content", async () => {
+  write("same");
+  write("changes", "one");
+  commit();
+  const first = new Map((await entries(await open())).map((entry) => [entry.path.toString(), entry.modTime]));
+  write("changes", "two");
+  commit();
+  execFileSync("git", ["clone", "-q", "--bare", repository, join(work, "clone.git")], { env: environment });
+  const second = await entries(await open({ repository: join(work, "clone.git") }));
+  const times = new Map(second.map((entry) => [entry.path.toString(), entry.modTime]));
+  expect(times.get("same")).toBe(first.get("same"));
+  expect(times.get("changes")).not.toBe(first.get("changes"));
+  expect(new Set([...times.values()].map((time) => time / 1_000_000_000n)).size).toBe(1);
+});
+
+test("a subdirectory is the root of its context, whatever lies beside it", async () => {
+  write("services/web/app/x");
+  write("services/other");
+  commit();
+  for (const subdirectory of ["services/web", "/services//web/", "./services/./web"]) {
+    const tree = await open({ subdirectory });
+    expect((await entries(tree)).map(({ path }) => path.toString())).toEqual(["app", "app/x"]);
+    expect(tree.treeId).toBe(git("rev-parse", "HEAD:services/web"));
+  }
+});
+
+test.each(["nope", "services/web/app/x", "link/app", "../..", "a\nb"])(
+  "the subdirectory %j is refused",
+  async (subdirectory) => {
+    write("services/web/app/x");
+    symlinkSync("services/web", join(repository, "link"));
+    commit();
+    await expect(open({ subdirectory })).rejects.toMatchObject({ code: "file_not_found" });
+  },
+);
+
+test("branches, tags, abbreviated ids and ancestors name commits", async () => {
+  write("a");
+  const first = commit();
+  git("tag", "-a", "-m", "t", "v1");
+  git("branch", "feature/x");
+  write("b");
+  commit();
+  for (const name of [
+    "v1",
+    "feature/x",
+    "refs/heads/feature/x",
+    first,
+    first.slice(0, 10),
+    "main~1",
+    "HEAD^",
+  ]) {
+    expect((await open({ commit: name })).commit, name).toBe(first);
+  }
+});
+
+test.each([
+  "nope",
+  "--help",
+  "-q",
+  "",
+  "main..main",
+  "main:a",
+  "main\ncontents HEAD",
+  "a b",
+  "@{-1}",
+  "main^{tree}",
+  "0123456789012345678901234567890123456789",
+])("%j names no commit", async (name) => {
+  write("a");
+  commit();
+  await expect(open({ commit: name })).rejects.toMatchObject({ code: "git_ref_not_found" });
+});
+
+test("a directory that is no repository is said to be none", async () => {
+  mkdirSync(join(work, "plain"));
+  for (const path of ["plain", "missing"]) {
+    await expect(open({ repository: join(work, path) })).rejects.toMatchObject({
+      code: "git_repository_invalid",
+    });
+  }
+});
+
+test("an empty repository has no commit", async () => {
+  await expect(open()).rejects.toMatchObject({ code: "git_ref_not_found" });
+});
+
+test("a missing git is said to be missing", async () => {
+  write("a");
+  commit();
+  const { PATH } = process.env;
+  process.env.PATH = work;
+  try {
+    await expect(open()).rejects.toMatchObject({ code: "git_missing" });
+  } finally {
+    process.env.PATH = PATH;
+  }
+});
+
+test("many large and small files are read side by side through one git", async () => {
+  for (let at = 0; at < 300; at++) write(`d${at % 7}/f${at}`, String(at).repeat(at * 3 + 1));
+  for (let at = 0; at < 6; at++)
+    writeFileSync(join(repository, `large${at}`), Buffer.alloc(3_000_000, `${at}-`));
+  write("empty", "");
+  commit();
+  const tree = await open();
+  const files = (await entries(tree)).filter(({ mode }) => mode <= 0o777);
+  expect(files).toHaveLength(307);
+  const read = await Promise.all(files.map(async (entry) => [entry, await content(tree, entry)] as const));
+  for (const [entry, text] of read)
+    expect(text).toBe(readFileSync(join(repository, entry.path.toString()), "latin1"));
+});
+
+test("a reader that leaves in the middle of a file does not hold up the others", async () => {
+  writeFileSync(join(repository, "a"), Buffer.alloc(20_000_000, "x"));
+  write("b");
+  commit();
+  const tree = await open();
+  const [large, small] = await entries(tree);
+  for await (const _ of tree.read(large!, signal)) break;
+  expect(await content(tree, small)).toBe("b");
+});
+
+test("an aborted reading and a closed tree end with an error, not with silence", async () => {
+  writeFileSync(join(repository, "a"), Buffer.alloc(20_000_000, "x"));
+  commit();
+  const tree = await open();
+  const [large] = await entries(tree);
+  const abort = new AbortController();
+  const reading = async (ended: AbortSignal, act: () => void) => {
+    for await (const _ of tree.read(large!, ended)) act();
+  };
+  await expect(reading(abort.signal, () => abort.abort())).rejects.toMatchObject({ name: "AbortError" });
+  await expect(reading(signal, () => void tree.close())).rejects.toMatchObject({ code: "context_invalid" });
+  await expect(content(tree, large)).rejects.toMatchObject({ code: "context_invalid" });
+});
+
+test("no git is left behind by a closed tree, by a failure or by an abort", async () => {
+  write("a");
+  commit();
+  const children = () => {
+    const pid = String(process.pid);
+    return execFileSync("ps", ["-o", "args=", "--ppid", pid], { encoding: "utf8" })
+      .split("\n")
+      .filter((line) => line.includes(repository));
+  };
+  const tree = await open();
+  expect(children()).toHaveLength(1);
+  await tree.close();
+  await tree.close();
+  await expect(open({ commit: "nope" })).rejects.toThrow();
+  await expect(open({ signal: AbortSignal.abort(new Error("stop")) })).rejects.toThrow("stop");
+  expect(children()).toEqual([]);
+});
+
+test("an object that is missing or damaged fails the reading and names the file", async () => {
+  write("kept");
+  write("lost");
+  write("broken", "broken content");
+  commit();
+  const object = (path: string) => {
+    const id = git("rev-parse", `HEAD:${path}`);
+    return join(repository, ".git/objects", id.slice(0, 2), id.slice(2));
+  };
+  const tree = await open();
+  const [broken, kept, lost] = await entries(tree);
+  unlinkSync(object("lost"));
+  chmodSync(object("broken"), 0o644);
+  writeFileSync(object("broken"), "garbage");
+  expect(await content(tree, kept)).toBe("kept");
+  await expect(content(tree, lost)).rejects.toMatchObject({
+    code: "context_invalid",
+    message: expect.stringContaining("lost"),
+  });
+  await expect(content(tree, broken)).rejects.toMatchObject({
+    code: "context_invalid",
+    message: expect.stringContaining("broken"),
+  });
+  await expect(open()).rejects.toMatchObject({ code: "git_repository_invalid" });
+});
+
+test("a partial clone is refused without asking its remote", async () => {
+  write("a");
+  commit();
+  git("config", "uploadpack.allowFilter", "true");
+  const clone = join(work, "partial.git");
+  execFileSync("git", ["clone", "-q", "--bare", "--filter=blob:none", `file://${repository}`, clone], {
+    env: environment,
+  });
+  renameSync(repository, `${repository}-away`);
+  const witness = join(work, "fetched");
+  execFileSync("git", ["-C", clone, "config", "remote.origin.url", `ext::touch ${witness}`], {
+    env: environment,
+  });
+  await expect(open({ repository: clone })).rejects.toMatchObject({ code: "git_repository_invalid" });
+  expect(existsSync(witness)).toBe(false);
+});
+
+test("the caller's GIT_ variables do not lead elsewhere", async () => {
+  write("a");
+  commit();
+  const other = join(work, "other");
+  execFileSync("git", ["init", "-q", other], { env: environment });
+  const variables = {
+    GIT_DIR: join(other, ".git"),
+    GIT_OBJECT_DIRECTORY: join(other, ".git/objects"),
+    GIT_CONFIG_COUNT: "x",
+  };
+  Object.assign(process.env, variables);
+  try {
+    expect((await entries(await open())).map(({ path }) => path.toString())).toEqual(["a"]);
+  } finally {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  }
+});
+
+test("refs/replace of a remote does not exchange what a commit holds", async () => {
+  write("a", "honest");
+  const honest = commit();
+  write("a", "replaced");
+  git("replace", honest, commit());
+  const tree = await open({ commit: honest });
+  expect(await content(tree, (await entries(tree))[0])).toBe("honest");
+});
+
+test("nothing that the repository's configuration names is run", async () => {
+  write("a");
+  write(".gitattributes", "* filter=evil\n");
+  commit();
+  const witness = join(work, "ran");
+  const script = join(work, "evil.sh");
+  writeFileSync(script, `#!/bin/sh\ntouch ${witness}\ncat\n`, { mode: 0o755 });
+  for (const key of [
+    "core.fsmonitor",
+    "core.pager",
+    "filter.evil.smudge",
+    "filter.evil.process",
+    "core.sshCommand",
+    "core.editor",
+  ]) {
+    git("config", key, script);
+  }
+  rmSync(witness, { force: true });
+  const tree = await open();
+  for (const entry of await entries(tree)) await content(tree, entry);
+  expect(existsSync(witness)).toBe(false);
+});
+
+test("submodules are left out, reported, and a reason to check out", async () => {
+  write("a");
+  const id = commit();
+  git("update-index", "--add", "--cacheinfo", `160000,${id},vendor/lib`);
+  git("commit", "-q", "-m", "submodule");
+  const seen: string[] = [];
+  const tree = await open({ onSubmodule: (path) => seen.push(path) });
+  expect(seen).toEqual(["vendor/lib"]);
+  expect((await entries(tree)).map(({ path }) => path.toString())).toEqual(["a", "vendor"]);
+  expect(tree.needsCheckout).toEqual([{ kind: "submodule", path: "vendor/lib", count: 1, detail: "" }]);
+});
+
+test("attributes that change what a checkout writes are reasons to check out, where they match", async () => {
+  write("img/a.png");
+  write("img/b.png");
+  write("docs/win.bat");
+  write(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n* text=auto\n*.psd filter=other\n");
+  write("docs/.gitattributes", "*.bat eol=crlf\n");
+  commit();
+  expect((await open()).needsCheckout).toEqual([
+    { kind: "line-ends", path: "docs/win.bat", count: 1, detail: "eol=crlf" },
+    { kind: "lfs", path: "img/a.png", count: 2, detail: "filter=lfs" },
+  ]);
+  expect((await open({ subdirectory: "docs" })).needsCheckout.map(({ kind }) => kind)).toEqual(["line-ends"]);
+  expect((await open({ subdirectory: "img" })).needsCheckout.map(({ kind }) => kind)).toEqual(["lfs"]);
+});
+
+test("trees that no file system could hold are refused", async () => {
+  const blob = execFileSync("git", ["hash-object", "-w", "--stdin"], {
+    cwd: repository,
+    env: environment,
+    input: "x",
+    encoding: "utf8",
+  }).trim();
+  const mktree = (name: string) => {
+    const input = Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(blob, "hex")]);
+    const tree = execFileSync("git", ["hash-object", "-w", "-t", "tree", "--literally", "--stdin"], {
+      cwd: repository,
+      env: environment,
+      input,
+      encoding: "utf8",
+    }).trim();
+    return git("commit-tree", "-m", "evil", tree);
+  };
+  for (const name of ["..", ".", "../../etc/passwd", "a//b"]) {
+    await expect(open({ commit: mktree(name) }), name).rejects.toMatchObject({
+      code: "git_repository_invalid",
+    });
+  }
+});
+
+test("a worktree, whose .git is a file, is a repository too", async () => {
+  write("a");
+  commit();
+  git("worktree", "add", "-q", "--detach", join(work, "tree"));
+  const tree = await open({ repository: join(work, "tree"), commit: "HEAD" });
+  expect((await entries(tree)).map(({ path }) => path.toString())).toEqual(["a"]);
+  expect(readdirSync(join(work, "tree"))).toContain(".git");
+});
