@@ -19,6 +19,11 @@ export interface FailureKnown {
   readonly dockerfile?: { readonly name: string; readonly text: string };
   /** What a service of our session failed with (a file that changed, an unreadable secret). Wins over the daemon's echo. */
   readonly servedError?: BuildKitError;
+  /**
+   * What services of our session answered calls with (`onCallError`), whether or not the daemon could do without. The one
+   * whose sentence the daemon repeats is the failure: a login that a token server refused, a secret that cannot be read.
+   */
+  readonly callErrors?: readonly BuildKitError[];
   /** The session's connection ended before the solve did. */
   readonly sessionLost?: boolean;
   /** The channel that carried the solve broke: the daemon died, was restarted, or cut us off. */

@@ -52,6 +52,24 @@ test("an error of our own keeps its code and words and gains the step it struck"
   expect(toBuildError(served, { aborted: false })).toBe(served);
 });
 
+test("of what our services answered, the error that the daemon repeats is the failure", () => {
+  const mirror = new BuildKitError(
+    "registry_unreachable",
+    "The registry mirror.example could not be reached.",
+  );
+  const login = new BuildKitError(
+    "registry_wrong_password",
+    "The registry r.example does not accept the stored login.",
+  );
+  const text = `failed to authorize: rpc error: code = Unknown desc = ${login.message}`;
+  const evidence = evidenceOf("[internal] load metadata for r.example/a:1", text);
+  const error = toBuildError(grpc(2, text), { aborted: false, evidence, callErrors: [mirror, login] });
+  expect(error.code).toBe("registry_wrong_password");
+  expect(error.failure?.step).toBe("[internal] load metadata for r.example/a:1");
+  const other = grpc(2, `process "/bin/sh -c false" did not complete successfully: exit code: 1`);
+  expect(toBuildError(other, { aborted: false, callErrors: [mirror, login] }).code).toBe("step_failed");
+});
+
 test("a broken channel means that the daemon went away, or that it was never there", () => {
   const evidence = evidenceOf("[2/2] RUN x");
   expect(toBuildError(grpc(14, "read ECONNRESET"), { aborted: false, evidence }).code).toBe("daemon_gone");

@@ -51,7 +51,8 @@ export function toBuildError(error: unknown, known: FailureKnown): BuildKitError
   if (known.aborted) return abortError(known);
   const symptom = symptomOf(error, known);
   const failure = failureOf(symptom);
-  const ours = error instanceof BuildKitError ? error : known.servedError;
+  const repeated = known.callErrors?.find((candidate) => symptom.raw.includes(candidate.message));
+  const ours = error instanceof BuildKitError ? error : (known.servedError ?? repeated);
   if (ours !== undefined) return enriched(ours, failure, error);
   const verdict = verdictOn(symptom);
   // The daemon's answer is in `failure`; its error object would carry the whole Dockerfile and unmasked text along.

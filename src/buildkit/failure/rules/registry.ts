@@ -45,11 +45,16 @@ function verdictFor(symptom: Symptom, image: string | undefined): Verdict | unde
       hint: "Wait and build again, log in to get a higher limit, or give the daemon a registry mirror.",
     };
   }
-  return (
+  const verdict =
     access(symptom, text, host, what, where) ??
     connection(text, registry, where) ??
-    absence(symptom, text, image, what, where)
-  );
+    absence(symptom, text, image, what, where);
+  const stage = meantStage(symptom, image);
+  if (verdict === undefined || stage === undefined) return verdict;
+  return {
+    ...verdict,
+    hint: `Did you mean the stage ${stage}? An unknown stage name is taken for an image.`,
+  };
 }
 
 function access(
@@ -166,7 +171,6 @@ function absence(
     : /name unknown/i.test(text)
       ? "missing"
       : symptom.known.repository;
-  const stage = meantStage(symptom, image);
   const pinned = image?.includes("@") ? "digest" : "tag";
   const check = "Check the name and the tag in the Dockerfile";
   if (known === "present") {
@@ -182,10 +186,7 @@ function absence(
       known === "missing"
         ? `${what} was not found${where}: ${host} has no such repository.`
         : `${what} was not found${where}: ${host} has no such repository, or the repository has no such ${pinned}.`,
-    hint:
-      stage === undefined
-        ? `${check}; if the image is yours, push it to ${host} first.`
-        : `Did you mean the stage ${stage}? An unknown stage name is taken for an image.`,
+    hint: `${check}; if the image is yours, push it to ${host} first.`,
   };
 }
 
