@@ -146,14 +146,16 @@ onEachEngine((engine) => {
     expect(await client.history.get(ref)).toBeUndefined();
   });
 
-  test("history holds the whole error of a build that failed", async () => {
-    if (engine.version === 20) return;
-    const ref = `galley${unique()}`;
-    await expect(build("FROM busybox\nRUN exit 9\n", {}, ref)).rejects.toMatchObject({ code: "step_failed" });
-    const record = await client.history.get(ref);
-    expect(record?.error).toMatchObject({ message: expect.stringContaining("exit code: 9") });
-    const status = await client.history.error(record ?? expect.fail("no record"));
-    // The details, with the Dockerfile in them, and not only the sentence.
-    expect(Buffer.from(status ?? []).toString("latin1")).toContain("errdefs.Source");
-  });
+  if (engine.version > 20)
+    test("history holds the whole error of a build that failed", async () => {
+      const ref = `galley${unique()}`;
+      await expect(build("FROM busybox\nRUN exit 9\n", {}, ref)).rejects.toMatchObject({
+        code: "step_failed",
+      });
+      const record = await client.history.get(ref);
+      expect(record?.error).toMatchObject({ message: expect.stringContaining("exit code: 9") });
+      const status = await client.history.error(record ?? expect.fail("no record"));
+      // The details, with the Dockerfile in them, and not only the sentence.
+      expect(Buffer.from(status ?? []).toString("latin1")).toContain("errdefs.Source");
+    });
 });
