@@ -1,6 +1,7 @@
 import { type BuildFailure, BuildKitError } from "../errors.js";
 import { excerptOf } from "./excerpt.js";
 import type { FailureKnown } from "./known.js";
+import { maskFor } from "./mask.js";
 import { cancelledRule, channelRule, diskRule, engineRule, exportRule, sessionRule } from "./rules/daemon.js";
 import { copySourceRule, remoteSourceRule, secretRule } from "./rules/files.js";
 import {
@@ -81,11 +82,12 @@ function abortError(known: FailureKnown): BuildKitError {
   const reason = known.abortReason;
   if (reason instanceof BuildKitError) return reason;
   const timedOut = reason instanceof Error && reason.name === "TimeoutError";
-  const running = known.evidence
+  // By now the daemon may have ended the step: then it has failed with the echo of the abort.
+  const step = known.evidence
     ?.vertices()
-    .find((vertex) => vertex.running && !vertex.name.startsWith("[internal]"));
-  const failure =
-    running === undefined ? {} : { failure: { vertex: running.digest, step: plainText(running.name) } };
+    .find(({ running, error, name }) => (running || error !== undefined) && !name.startsWith("[internal]"));
+  const name = step === undefined ? "" : plainText(maskFor(known.frontendAttrs)(step.name));
+  const failure = step === undefined ? {} : { failure: { vertex: step.digest, step: name } };
   return timedOut
     ? new BuildKitError("timeout", "The build took longer than it may and was ended.", {
         hint: "Allow more time, or make the slow step faster; finished steps are cached.",

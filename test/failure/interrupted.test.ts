@@ -1,0 +1,76 @@
+// Builds that do not fail by themselves: cancelled, timed out, cut off from their session, or never begun.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { BuildKitClient, BuildKitError, SolveStatus } from "../../src/buildkit/index.js";
+import { onEachEngine } from "../support/engines.js";
+import { connectTo, failureOfDockerfile } from "./failing-build.js";
+
+/** Builds a step that would run for minutes, and calls back once, when it runs. */
+export function failureWhileRunning(
+  client: BuildKitClient,
+  onRunning: () => void,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<BuildKitError> {
+  let seen = false;
+  const onStatus = ({ logs }: SolveStatus) => {
+    if (seen || !logs.some(({ data }) => Buffer.from(data).includes("it runs"))) return;
+    seen = true;
+    onRunning();
+  };
+  const dockerfile = `FROM busybox\nRUN echo it runs ${Math.random()} && sleep 300\nRUN true\n`;
+  return failureOfDockerfile(client, dockerfile, { ...options, onStatus });
+}
+
+onEachEngine((engine) => {
+  let client: BuildKitClient;
+  beforeAll(async () => {
+    client = await connectTo(engine);
+  });
+  afterAll(() => client.close());
+
+  test("a build that the caller aborts is cancelled, and says at which step", async () => {
+    const abort = new AbortController();
+    const error = await failureWhileRunning(client, () => abort.abort(), { signal: abort.signal });
+    expect(error.code).toBe("cancelled");
+    expect(error.failure?.step).toContain("RUN echo it runs");
+  });
+
+  test("a build that a deadline ends is no cancelled one", async () => {
+    const abort = new AbortController();
+    const late = () => abort.abort(new DOMException("too late", "TimeoutError"));
+    expect((await failureWhileRunning(client, late, { signal: abort.signal })).code).toBe("timeout");
+  });
+
+  test("a session that is cut off during the build is told from a daemon that is gone", async () => {
+    const cut = await connectTo(engine);
+    const { transport } = cut;
+    const open = transport.openSession.bind(transport);
+    const sockets: { destroy(): void }[] = [];
+    transport.openSession = async (...args) => {
+      const socket = await open(...args);
+      sockets.push(socket);
+      return socket;
+    };
+    try {
+      const error = await failureWhileRunning(cut, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      expect(error.code).toBe("session_lost");
+      expect(error.hint).toMatch(/\S/);
+    } finally {
+      cut.close();
+    }
+  });
+
+  test("a socket that is not there, and one that this user may not use, are told apart", async () => {
+    await expect(connectTo({ dockerHost: `${engine.dockerHost}.not-there` })).rejects.toMatchObject({
+      code: "daemon_unreachable",
+    });
+    const nobody = 65534;
+    process.seteuid?.(nobody);
+    try {
+      await expect(connectTo(engine)).rejects.toMatchObject({ code: "daemon_permission" });
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+});
