@@ -1,0 +1,74 @@
+import type { Measured } from "./measure.js";
+import type { Contender, Figures, Prepared, Row, Scenario } from "./scenario.js";
+import { type Summary, summarise } from "./summary.js";
+
+export interface RowResult {
+  readonly scenario: string;
+  readonly row: Row;
+  readonly subject: Summary;
+  readonly yardstick?: Summary;
+  /** Subject by yardstick, of medians. */
+  readonly ratio?: number;
+  /** Absent: nothing was promised. */
+  readonly met?: boolean;
+}
+
+export interface ScenarioResult {
+  readonly rows: readonly RowResult[];
+  /** Bytes, by contender. */
+  readonly memory: readonly RowResult[];
+}
+
+/** Runs the contenders in turn, one warm-up and then `runs` times, so that what disturbs the machine disturbs all of them. */
+export async function runScenario(
+  scenario: Scenario,
+  { contenders, rows, memoryRows, verify }: Prepared,
+  runs: number,
+  report: (line: string) => void,
+): Promise<ScenarioResult> {
+  const samples = new Map(contenders.map(({ name }) => [name, [] as Figures[]]));
+  const first = scenario.once ? 1 : 0;
+  const last = scenario.once ? 1 : runs;
+  for (let run = first; run <= last; run++) {
+    const figures: string[] = [];
+    for (const contender of contenders) {
+      const sample = await one(contender, run);
+      figures.push(`${contender.name} ${((sample.wallMs ?? 0) / 1000).toFixed(2)} s`);
+      if (run > 0) samples.get(contender.name)?.push(sample);
+    }
+    report(`${scenario.name}: ${run === 0 ? "warm-up" : `run ${run} of ${last}`}: ${figures.join(", ")}`);
+  }
+  await verify?.();
+  const measured = rows.map((row) => rowResult(scenario.name, row, samples));
+  const memory = (memoryRows ?? rows.filter(({ figure }) => figure === undefined))
+    .map(({ target: _, ...row }) => ({ ...row, figure: "peakBytes", unit: "MB" as const }))
+    .map((row) => rowResult(scenario.name, row, samples));
+  return { rows: measured, memory };
+}
+
+async function one(contender: Contender, run: number): Promise<Figures> {
+  await contender.before?.(run);
+  const measured: Measured = await contender.run(run);
+  const figures = (await contender.after?.(run, measured)) ?? {};
+  return { wallMs: measured.wallMs, peakBytes: measured.peakBytes, ...figures };
+}
+
+function rowResult(scenario: string, row: Row, samples: ReadonlyMap<string, readonly Figures[]>): RowResult {
+  const of = (name: string): Summary => {
+    const figure = row.figure ?? "wallMs";
+    const values = samples.get(name)?.map((sample) => sample[figure]);
+    if (!values?.length || !values.every((value) => value !== undefined))
+      throw new Error(`${scenario}: ${name} has no ${figure} in every run`);
+    return summarise(values as number[]);
+  };
+  const subject = of(row.subject);
+  const yardstick = row.yardstick === undefined ? undefined : of(row.yardstick);
+  const ratio = yardstick && subject.median / yardstick.median;
+  return {
+    scenario,
+    row,
+    subject,
+    ...(yardstick && { yardstick, ratio: subject.median / yardstick.median }),
+    ...(row.target && { met: row.target.met(subject.median, ratio ?? Number.NaN) }),
+  };
+}

@@ -1,0 +1,24 @@
+import type { Scenario } from "../scenario.js";
+import { coldLarge, coldSmall } from "./cold.js";
+import { exports } from "./export.js";
+import { freshClone } from "./fresh-clone.js";
+import { hugeFile } from "./huge-file.js";
+import { clippedLog, wholeLog } from "./log.js";
+import { monorepo } from "./monorepo.js";
+import { start, version } from "./start.js";
+import { unchanged } from "./unchanged.js";
+
+/** In the order of the table. */
+export const scenarios: readonly Scenario[] = [
+  unchanged,
+  freshClone,
+  coldSmall,
+  coldLarge,
+  monorepo,
+  clippedLog,
+  wholeLog,
+  ...exports,
+  start,
+  version,
+  hugeFile,
+];

@@ -1,0 +1,110 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type LabEngine, labEngine } from "../../lab/engine.js";
+import { labDirectory, script } from "../../lab/scripts.js";
+import type { Bench } from "../bench.js";
+import type { Measured } from "../measure.js";
+import { plainBuild } from "../same-options.js";
+import type { Contender, Figures, Scenario } from "../scenario.js";
+
+const count = 1_000_000;
+
+/** As every engine is: it clips a step's log at 200 KiB a second and at 2 MiB, so that little of it reaches a client. */
+export const clippedLog: Scenario = {
+  name: "log-clipped",
+  summary: "a step that prints 1,000,000 lines, of which the engine drops most",
+  setUp: async (bench) => {
+    const folder = await makeContext(bench, "log-clipped", `seq 1 ${count}`);
+    return {
+      contenders: contenders(bench, folder, bench.engine.dockerHost, ({ stdout, stderr }, tool) => {
+        if (!/output clipped, log limit/.test(stdout + stderr))
+          throw new Error(
+            `log-clipped: ${tool} does not say that the log is clipped:\n${stderr.slice(-2000)}`,
+          );
+        return {};
+      }),
+      rows: [
+        {
+          title: "A step that prints 1,000,000 lines (clipped by the engine)",
+          subject: "galley",
+          yardstick: "buildx",
+        },
+      ],
+    };
+  },
+};
+
+/**
+ * A further engine whose limits are lifted: every line goes through the client. The step goes on for a while after its
+ * last line, since buildx stops reading three seconds after a solve has ended, and then fails: so much it is behind.
+ */
+export const wholeLog: Scenario = {
+  name: "log-whole",
+  summary: "the same from an engine whose limits are lifted: all lines arrive",
+  setUp: async (bench) => {
+    const { dockerHost } = await unlimitedEngine(bench);
+    const folder = await makeContext(bench, "log-whole", `seq 1 ${count} && sleep 6`);
+    return {
+      contenders: contenders(bench, folder, dockerHost, ({ seenMs }, tool) => {
+        if (seenMs === undefined) throw new Error(`log-whole: ${tool} has not printed the last line`);
+        return { lastLineMs: seenMs };
+      }),
+      rows: [
+        {
+          title: "… limits lifted, all arrive: start to the last line printed",
+          subject: "galley",
+          yardstick: "buildx",
+          figure: "lastLineMs",
+        },
+      ],
+      memoryRows: [
+        { title: "A step that prints 1,000,000 lines, all arrive", subject: "galley", yardstick: "buildx" },
+      ],
+    };
+  },
+};
+
+async function makeContext(bench: Bench, name: string, command: string): Promise<string> {
+  const folder = join(bench.folder, name);
+  await mkdir(folder);
+  await writeFile(join(folder, "Dockerfile"), `FROM busybox\nRUN ${command}\n`);
+  return folder;
+}
+
+function contenders(
+  bench: Bench,
+  folder: string,
+  dockerHost: string,
+  after: (measured: Measured, tool: string) => Figures,
+): Contender[] {
+  const args = [...plainBuild, "--no-cache", "-o", "type=cacheonly", folder];
+  return (["galley", "buildx"] as const).map((tool) => ({
+    name: tool,
+    run: () => bench.measure({ ...bench[tool](args, { DOCKER_HOST: dockerHost }), watchFor: ` ${count}\n` }),
+    after: (_run, measured) => after(measured, tool),
+  }));
+}
+
+/** Starts an engine of the same version for this run alone: the limits are read from the daemon's environment. */
+async function unlimitedEngine(bench: Bench): Promise<LabEngine> {
+  const name = "bench";
+  const report = bench.options.report;
+  bench.atEnd(() => script("engine-down.sh", [name, "--purge"], { report }));
+  const mirror = ["--registry-mirror", `http://${bench.lab.registry.open}`];
+  const env = { BUILDKIT_STEP_LOG_MAX_SIZE: "-1", BUILDKIT_STEP_LOG_MAX_SPEED: "-1" };
+  await script("engine-up.sh", [bench.engine.name, "--name", name, ...mirror], {
+    env,
+    report,
+    signal: bench.signal,
+  });
+  const engine = {
+    ...labEngine(bench.engine.name),
+    dockerHost: `unix://${join(labDirectory(), name, "docker.sock")}`,
+  };
+  await script("pull-images.sh", [name, "busybox:latest"], {
+    env: { PATH: engine.path },
+    report,
+    signal: bench.signal,
+  });
+  return engine;
+}
