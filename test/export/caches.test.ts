@@ -1,0 +1,110 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { CacheEntry } from "../../src/buildkit/index.js";
+import { labEngines, labName, onEachEngine } from "../support/engines.js";
+import { build, buildx, forget, withFolder } from "./build.js";
+
+// A first stage, so that mode=max has more to keep than the image. The token is in every step: a step that is left behind
+// would make those before it cached without a cache.
+const dockerfile = (token: string) => `FROM busybox AS one
+RUN echo ${token} one && echo one > /one
+FROM busybox
+COPY --from=one /one /${token}
+RUN echo ${token} two > /two
+`;
+const local = (dest: string, mode = "max"): CacheEntry[] => [{ type: "local", attrs: { dest, mode } }];
+const from = (src: string): CacheEntry[] => [{ type: "local", attrs: { src } }];
+const runs = (names: readonly string[]) => names.filter((name) => name.includes(" RUN ")).length;
+
+onEachEngine(
+  (engine) => {
+    test("A cache that was exported makes every step cached after the engine has forgotten them.", () =>
+      withFolder(async (folder) => {
+        const token = labName("cache");
+        const cache = join(folder, "Cache of ünusual näme");
+        const first = await build(engine, dockerfile(token), { cacheExports: local(cache) });
+        expect(runs(first.ran)).toBe(2);
+        expect((await readdir(cache)).sort()).toEqual(["blobs", "index.json", "ingest", "oci-layout"]);
+        expect(await readdir(join(cache, "ingest"))).toEqual([]);
+
+        // The proof that it is the cache: without it the steps run.
+        expect(await forget(engine, token)).toBeGreaterThan(0);
+        expect(runs((await build(engine, dockerfile(token))).ran)).toBe(2);
+
+        expect(await forget(engine, token)).toBeGreaterThan(0);
+        const again = await build(engine, dockerfile(token), { cacheImports: from(cache) });
+        expect([runs(again.ran), runs(again.cached)]).toEqual([0, 2]);
+      }));
+
+    test("A second export into the same directory sends only what is new.", () =>
+      withFolder(async (folder) => {
+        const token = labName("again");
+        const cache = join(folder, "cache");
+        await build(engine, dockerfile(token), { cacheExports: local(cache) });
+        const before = await readdir(join(cache, "blobs/sha256"));
+        await build(engine, dockerfile(token), { cacheExports: local(cache), cacheImports: from(cache) });
+        const after = await readdir(join(cache, "blobs/sha256"));
+        expect(after).toEqual(expect.arrayContaining(before));
+        // At most a new config and a new manifest: the layers are there.
+        expect(after.length - before.length).toBeLessThanOrEqual(2);
+      }));
+
+    test("buildx imports what we export.", () =>
+      withFolder(async (folder) => {
+        const token = labName("ours");
+        const cache = join(folder, "cache");
+        await build(engine, dockerfile(token), { cacheExports: local(cache) });
+        expect(await forget(engine, token)).toBeGreaterThan(0);
+        const context = join(folder, "context");
+        await mkdir(context);
+        const args = ["--cache-from", `type=local,src=${cache}`, "-o", "type=cacheonly"];
+        const progress = await buildx(engine, dockerfile(token), args, context);
+        const steps = [...progress.matchAll(/^#(\d+) \[.*\] (?:RUN|COPY) /gm)].map(([, number]) => number);
+        expect(new Set(steps).size, progress).toBe(3);
+        for (const step of steps) expect(progress).toMatch(new RegExp(`^#${step} CACHED$`, "m"));
+      }));
+
+    test("We import what buildx exports.", () =>
+      withFolder(async (folder) => {
+        const token = labName("theirs");
+        const cache = join(folder, "cache");
+        const args = ["--cache-to", `type=local,dest=${cache},mode=max`, "-o", "type=cacheonly"];
+        const context = join(folder, "context");
+        await mkdir(context);
+        await buildx(engine, dockerfile(token), args, context);
+        expect(await forget(engine, token)).toBeGreaterThan(0);
+        const again = await build(engine, dockerfile(token), { cacheImports: from(cache) });
+        expect([runs(again.ran), runs(again.cached)]).toEqual([0, 2]);
+      }));
+  },
+  (engine) => engine.store === "containerd",
+);
+
+onEachEngine((engine) => {
+  test("A cache directory that is not there is no error: the build runs, and says what it went without.", () =>
+    withFolder(async (folder) => {
+      const skipped: string[] = [];
+      const built = await build(engine, dockerfile(labName("none")), {
+        cacheImports: from(join(folder, "nowhere")),
+        onCacheSkipped: (directory) => skipped.push(directory),
+      });
+      expect(runs(built.ran)).toBe(2);
+      expect(skipped).toEqual([join(folder, "nowhere")]);
+    }));
+});
+
+onEachEngine(
+  (engine) => {
+    test("A plain store imports a cache that a containerd store exported.", () =>
+      withFolder(async (folder) => {
+        const exporter = labEngines().find(({ store }) => store === "containerd")!;
+        const token = labName("across");
+        const cache = join(folder, "cache");
+        await build(exporter, dockerfile(token), { cacheExports: local(cache) });
+        const built = await build(engine, dockerfile(token), { cacheImports: from(cache) });
+        expect([runs(built.ran), runs(built.cached)]).toEqual([0, 2]);
+      }));
+  },
+  (engine) => engine.store === "plain" && engine.version >= 26,
+);
