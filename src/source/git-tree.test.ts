@@ -133,7 +133,14 @@ test("times come from content: equal in another clone and another commit, differ
   const times = new Map(second.map((entry) => [entry.path.toString(), entry.modTime]));
   expect(times.get("same")).toBe(first.get("same"));
   expect(times.get("changes")).not.toBe(first.get("changes"));
-  expect(new Set([...times.values()].map((time) => time / 1_000_000_000n)).size).toBe(1);
+});
+
+test("times can be given by the caller, by path and blob", async () => {
+  write("d/f");
+  commit();
+  const blob = git("rev-parse", "HEAD:d/f");
+  const tree = await open({ modTime: (path, id) => (path === "d/f" && id === blob ? 7n : 8n) });
+  expect((await entries(tree)).at(-1)?.modTime).toBe(7n);
 });
 
 test("a subdirectory is the root of its context, whatever lies beside it", async () => {

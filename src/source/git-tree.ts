@@ -33,6 +33,11 @@ export interface GitTreeOptions {
   readonly subdirectory?: string;
   /** Called for every submodule: its directory is left out. */
   readonly onSubmodule?: (path: string) => void;
+  /**
+   * Nanoseconds since 1970 for a file, instead of a time made from its content. For tools that compare times between builds:
+   * give the same time as long as a path has the same blob, and a later one when that changes.
+   */
+  readonly modTime?: (path: string, blobId: string) => bigint;
   /** Ends the preparation. The tree itself is ended by `close`. */
   readonly signal?: AbortSignal;
   /** Deadline of the preparation in milliseconds. Default 120,000. */
@@ -57,9 +62,10 @@ const largestAttributes = 1024 * 1024;
 
 /**
  * A commit's tree as a build context, read from git's objects without a checkout. Files are 0644 or 0755 and owned by root;
- * their times are made from their content (a constant second, nanoseconds from the blob's id), so that another clone or
- * another commit sends only what differs. The repository is trusted with nothing: no configuration of the caller is
- * read, no hook or filter runs, nothing is fetched.
+ * their times are made from their blob's id (`contentTime`), so that another clone or another commit sends only what
+ * differs. A tool that takes what is older than its last output for unchanged (make, ninja, cargo) must not keep its output in
+ * a cache mount then: `modTime` can give it times that go forward. The repository is trusted with nothing: no configuration
+ * of the caller is read, no hook or filter runs, nothing is fetched.
  *
  * Throws `GalleyError`: git_missing, git_repository_invalid, git_ref_not_found, git_failed; file_not_found for the
  * subdirectory. `read` throws `BuildKitError` context_invalid when an object turns out to be missing or damaged.
@@ -82,8 +88,9 @@ export async function createGitTree(options: GitTreeOptions): Promise<GitTree> {
     for (const link of links) entries.push(await readLink(reader, link, signal));
     const attributes = await readAttributes(reader, commit, subdirectory, attributeFiles, signal);
     const needsCheckout = checkoutReasons(entries, attributes, subdirectory, submodules);
+    const { modTime } = options;
     const tree = createIndexedTree(
-      entries,
+      modTime === undefined ? entries : entries.map((entry) => timedBy(modTime, entry)),
       (entry, ended) => readBlob(reader, entry, ended),
       () => reader.close(),
     );
@@ -190,6 +197,10 @@ async function sortListing(
 function describe(object: ListedObject, mode: number): BlobEntry {
   const { path, id, size } = object;
   return { path, mode, uid: 0, gid: 0, size, modTime: contentTime(Buffer.from(id.slice(0, 16), "hex")), id };
+}
+
+function timedBy(modTime: (path: string, blobId: string) => bigint, entry: BlobEntry): BlobEntry {
+  return entry.mode > 0o777 ? entry : { ...entry, modTime: modTime(entry.path.toString(), entry.id) };
 }
 
 async function readLink(reader: ObjectReader, link: ListedObject, signal: AbortSignal): Promise<BlobEntry> {

@@ -232,6 +232,29 @@ test("a cancelled call ends the transfer with the reason, and the walk with it",
   await expect.poll(() => walking).toBe(false);
 });
 
+test("a daemon that leaves over a name that is no UTF-8 is explained by that name", async () => {
+  const odd: TreeEntry = {
+    path: Buffer.from([0x61, 0xff]),
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    modTime: 0n,
+  };
+  const tree: ContextTree = {
+    ...createFilesTree(new Map()),
+    async *entries() {
+      yield odd;
+    },
+  };
+  const { daemon, abort, done } = start(tree);
+  receive(daemon, () => abort.abort(new RpcError(1, "the daemon ended the call"))).catch(() => {});
+  await expect(done).rejects.toMatchObject({
+    code: "context_invalid",
+    message: expect.stringContaining("a\ufffd"),
+  });
+});
+
 test("a receiver that reads slowly holds the walk back", async () => {
   let walked = 0;
   const tree: ContextTree = {

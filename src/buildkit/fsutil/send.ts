@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { setMaxListeners } from "node:events";
 import { BuildKitError } from "../errors.js";
 import { RpcError, rpcStatus, type SessionCall } from "../session/service.js";
@@ -68,6 +69,8 @@ class Sender {
   private readonly requests: { id: number; entry: TreeEntry }[] = [];
   private nextRequest = 0;
   private reading = 0;
+  /** The first name sent that is no UTF-8: newer engines end the call over it, with a text that names nothing. */
+  private unreadableName: Buffer | undefined;
   /** Ends the walk and the reads: set off by FIN, by a failure and by the end of the call. */
   private readonly over = new AbortController();
   private readonly failed: Promise<never>;
@@ -102,7 +105,9 @@ class Sender {
     } catch (error) {
       this.over.abort();
       if (!signal.aborted && !(error instanceof RpcError)) this.tell(error);
-      throw error;
+      throw error instanceof RpcError && this.unreadableName !== undefined
+        ? nameRefused(this.unreadableName, error)
+        : error;
     } finally {
       signal.removeEventListener("abort", abort);
     }
@@ -116,6 +121,7 @@ class Sender {
       // A hard link has no content of its own: the receiver links it to its first occurrence.
       if (isRegular(entry.mode) && entry.linkname === undefined) this.wanted.set(id, entry);
       id++;
+      if (this.unreadableName === undefined && !isUtf8(entry.path)) this.unreadableName = entry.path;
       const packet = encodeStat(entry);
       counter.stats++;
       counter.statBytes += packet.length;
@@ -211,6 +217,19 @@ function changed(entry: TreeEntry): BuildKitError {
   return new BuildKitError("context_changed", `${name} changed while it was being sent to the daemon.`, {
     hint: "Build again when nothing writes to the build context.",
   });
+}
+
+/** BuildKit from 0.16 or so reads names as protobuf strings, which have to be UTF-8; 20.10 and 26 take any bytes. */
+function nameRefused(name: Buffer, cause: RpcError): BuildKitError {
+  const shown = JSON.stringify(name.toString());
+  return new BuildKitError(
+    "context_invalid",
+    `The engine ended the transfer; the name ${shown} is not UTF-8.`,
+    {
+      hint: "Newer engines take no such names: rename the file, or name it in .dockerignore (? stands for one such byte).",
+      cause,
+    },
+  );
 }
 
 function printable(bytes: Uint8Array): string {
