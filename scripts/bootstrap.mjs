@@ -23,7 +23,9 @@ function run(command, args, label) {
   }
 }
 
-const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+const lock = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .digest("hex");
 const stamp = join(root, "node_modules", ".galley-lock");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
   run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "Installing packages…");

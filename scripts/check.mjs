@@ -5,14 +5,19 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const npx = (name) => join(root, "node_modules/.bin", name);
-if (spawnSync(process.execPath, ["scripts/codegen.mjs"], { cwd: root, stdio: "inherit" }).status !== 0) process.exit(1);
+if (spawnSync(process.execPath, ["scripts/codegen.mjs"], { cwd: root, stdio: "inherit" }).status !== 0)
+  process.exit(1);
 
 const checks = [
   ["types", npx("tsc"), ["-p", "tsconfig.json", "--noEmit"]],
   ["biome", npx("biome"), ["ci", "--error-on-warnings", "."]],
   ["buf lint", npx("buf"), ["lint"]],
   ["buf format", npx("buf"), ["format", "--diff", "--exit-code"]],
-  ["arrows", npx("depcruise"), ["--config", ".dependency-cruiser.cjs", "--output-type", "err-long", "src", "cache", "proto"]],
+  [
+    "arrows",
+    npx("depcruise"),
+    ["--config", ".dependency-cruiser.cjs", "--output-type", "err-long", "src", "cache", "proto"],
+  ],
   ["dead code", npx("knip"), ["--no-progress"]],
 ];
 

@@ -34,9 +34,12 @@ export type { ContextTree, TreeEntry, TreeFilter } from "./fsutil/tree.js";
 export * from "./progress/index.js";
 export type * from "./progress/types.js";
 export {
+  createRegistryAuth,
   createSecrets,
   createSshAgents,
   createUpload,
+  type DockerConfig,
+  loadDockerConfig,
   RpcError,
   rpcStatus,
   type SecretSource,

@@ -3,3 +3,4 @@
 export { parseManifest } from "./galley-yml.js";
 export type { Manifest, Service, ServiceBuild } from "./manifest.js";
 export { startOrder } from "./order.js";
+export { readManifest } from "./read.js";

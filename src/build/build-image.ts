@@ -1,0 +1,98 @@
+import {
+  type BuildKitClient,
+  createSecrets,
+  createSshAgents,
+  resolveOutputs,
+  type SessionService,
+  type SolveStatus,
+  type StepSourceMap,
+} from "../buildkit/index.js";
+import { frontendAttrs } from "./frontend-attrs.js";
+import { openContext } from "./open-context.js";
+import type { BuildRequest } from "./request.js";
+import { requireSupport } from "./requirements.js";
+
+export interface BuildImageOptions {
+  readonly signal: AbortSignal;
+  /** Relative paths of the request are taken from here. */
+  readonly cwd: string;
+  /** Registry credentials for base images, pushes and caches. */
+  readonly auth: SessionService;
+  /** Hosts that `auth` has given credentials to, so that a refusal is told from a missing login. */
+  readonly credentialsSentTo?: Iterable<string>;
+  readonly onStatus?: (status: SolveStatus) => void;
+  readonly onSourceMap?: (map: StepSourceMap) => void;
+  readonly onWarning?: (message: string) => void;
+  /** Where an output with `dest=-` goes. */
+  readonly stdout?: { readonly terminal: boolean; readonly open: () => Promise<NodeJS.WritableStream> };
+  /** Pushes a name of the engine's image store, where the engine's BuildKit does not push by itself. */
+  readonly push?: (name: string, signal: AbortSignal) => Promise<void>;
+}
+
+export interface BuiltImage {
+  readonly ref: string;
+  /** Id of the image in the engine's store; absent when the result is not an image there. */
+  readonly imageId?: string;
+  readonly exporterResponse: Readonly<Record<string, string>>;
+  /** What a frontend answered instead of building (`call`). */
+  readonly answer?: Readonly<Record<string, Uint8Array>>;
+}
+
+/**
+ * Builds one request on one BuildKit. What the engine cannot do is refused before anything is sent; whatever happens, the
+ * context is closed again.
+ */
+export async function buildImage(
+  client: BuildKitClient,
+  request: BuildRequest,
+  options: BuildImageOptions,
+): Promise<BuiltImage> {
+  const { signal, cwd } = options;
+  const onWarning = options.onWarning ?? (() => {});
+  const engine = await client.features(signal);
+  requireSupport(request, engine);
+  const outputs = request.call
+    ? { exports: [], afterBuild: {} as { push?: readonly string[] } }
+    : resolveOutputs(request.outputs, {
+        engine,
+        tags: request.tags,
+        cwd,
+        ...(options.stdout ? { stdout: options.stdout } : {}),
+      });
+  const context = await openContext(request, { cwd, signal, onWarning });
+  try {
+    const result = await client.solve({
+      frontend: "dockerfile.v0",
+      frontendAttrs: { ...frontendAttrs(request), ...context.attrs },
+      trees: context.trees,
+      sharedKey: context.sharedKey,
+      services: [
+        ...context.services,
+        options.auth,
+        ...(Object.keys(request.secrets).length > 0 ? [createSecrets(request.secrets)] : []),
+        ...(Object.keys(request.ssh).length > 0 ? [await createSshAgents(request.ssh)] : []),
+      ],
+      exports: outputs.exports,
+      stores: context.stores,
+      cacheImports: request.cacheFrom,
+      cacheExports: request.cacheTo,
+      onCacheSkipped: (directory, reason) => onWarning(`no cache is read from ${directory}: ${reason}`),
+      ...(options.credentialsSentTo ? { credentialsSentTo: options.credentialsSentTo } : {}),
+      entitlements: [...request.allow, ...(request.network === "host" ? ["network.host"] : [])],
+      ...(options.onStatus ? { onStatus: options.onStatus } : {}),
+      ...(options.onSourceMap ? { onSourceMap: options.onSourceMap } : {}),
+      signal,
+    });
+    for (const name of outputs.afterBuild.push ?? []) await options.push?.(name, signal);
+    const stored = outputs.exports.some((entry) => entry.type === "moby" || entry.type === "image");
+    const imageId = stored ? result.exporterResponse["containerimage.digest"] : undefined;
+    return {
+      ref: result.ref,
+      exporterResponse: result.exporterResponse,
+      ...(imageId ? { imageId } : {}),
+      ...(request.call ? { answer: result.frontendMetadata } : {}),
+    };
+  } finally {
+    await context.close();
+  }
+}

@@ -1,0 +1,16 @@
+// From a request (a context, a Dockerfile, options) to an image: plans what BuildKit is asked, opens what it is served, runs
+// builds side by side and tells what happens. Knows nothing of terminals, queues or containers.
+export { type BuildImageOptions, type BuiltImage, buildImage } from "./build-image.js";
+export { type BuildServicesOptions, buildServices, type ServiceBuildRequest } from "./build-services.js";
+export { buildEventSchema, createEventEnvelope, type GalleyEvent } from "./events/index.js";
+export { openGitContext } from "./git-context.js";
+export type {
+  BuildContext,
+  BuildRequest,
+  DockerfileSource,
+  NamedContext,
+  SecretSource,
+  SshSource,
+  Ulimit,
+} from "./request.js";
+export { emptyRequest } from "./request-defaults.js";

@@ -1,0 +1,42 @@
+import { BuildKitError, type EngineFeatures, requireCacheSupport } from "../buildkit/index.js";
+import type { BuildRequest } from "./request.js";
+
+/**
+ * Refuses what this engine cannot do before anything is sent to it, with a sentence that names what would: a build that
+ * would fail after minutes, or an option that would be ignored without a word. (Outputs are refused where they are resolved.)
+ *
+ * @throws BuildKitError engine_unsupported
+ */
+export function requireSupport(request: BuildRequest, engine: EngineFeatures): void {
+  const named = Object.keys(request.namedContexts)[0];
+  const attested = Object.entries(request.attestations).find(([, parameters]) => parameters !== null)?.[0];
+  refuseUnless(
+    named === undefined || engine.namedContexts,
+    `--build-context ${named}`,
+    engine.reasons.namedContexts,
+  );
+  refuseUnless(
+    request.platforms.length < 2 || engine.multiPlatform,
+    "several platforms",
+    engine.reasons.multiPlatform,
+  );
+  refuseUnless(attested === undefined || engine.attestations, `--${attested}`, engine.reasons.attestations);
+  refuseUnless(
+    request.call === undefined || engine.subrequests.includes(request.call),
+    `--call ${request.call}`,
+    engine.reasons.subrequests,
+  );
+  refuseUnless(
+    engine.localCacheImport || !request.cacheFrom.some(({ type }) => type === "local"),
+    "--cache-from type=local",
+    engine.reasons.localCacheImport,
+  );
+  requireCacheSupport(request.cacheTo, engine);
+}
+
+function refuseUnless(possible: boolean, wanted: string, reason: string | undefined): void {
+  if (possible) return;
+  throw new BuildKitError("engine_unsupported", `This engine cannot serve ${wanted}.`, {
+    hint: reason && `${reason}.`,
+  });
+}

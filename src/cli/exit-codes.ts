@@ -1,0 +1,2 @@
+/** What the process ends with; documented in every command's help. */
+export const exitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;

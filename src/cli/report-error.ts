@@ -1,0 +1,63 @@
+import { BuildKitError, renderFailure } from "../buildkit/index.js";
+import { GalleyError } from "../errors/index.js";
+import { exitCode } from "./exit-codes.js";
+
+export interface ErrorOutput {
+  write(text: string): void;
+  readonly color: boolean;
+  readonly columns: number;
+  /** Print `{code, message, hint}` in one line instead of prose. */
+  readonly json: boolean;
+}
+
+/** Prints what went wrong and what to do, and returns the exit code. Unknown errors are defects: they keep their stack. */
+export function reportError(error: unknown, output: ErrorOutput): number {
+  if (output.json) {
+    output.write(`${JSON.stringify(errorRecord(error))}\n`);
+  } else if (error instanceof BuildKitError) {
+    output.write(`${renderFailure(error, { color: output.color, columns: output.columns })}\n`);
+  } else if (error instanceof GalleyError) {
+    output.write(`error: ${error.message}\n${error.hint ? `What to do: ${error.hint}\n` : ""}`);
+  } else {
+    output.write(
+      `unexpected error, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+  }
+  return exitCodeOf(error);
+}
+
+/** 130 for what the user interrupted, 2 for usage, 1 for the rest. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof BuildKitError) {
+    if (error.code === "cancelled") return exitCode.interrupted;
+    return usageCodes.has(error.code) ? exitCode.usage : exitCode.failed;
+  }
+  if (error instanceof GalleyError) {
+    if (error.code === "interrupted") return exitCode.interrupted;
+    return usageCodes.has(error.code) ? exitCode.usage : exitCode.failed;
+  }
+  return exitCode.failed;
+}
+
+/** Mistakes that are seen before anything is started. */
+const usageCodes: ReadonlySet<string> = new Set([
+  "usage",
+  "option_invalid",
+  "engine_unsupported",
+  "context_not_found",
+  "image_reference_invalid",
+  "manifest_invalid",
+  "manifest_not_found",
+]);
+
+export function errorRecord(error: unknown): Record<string, unknown> {
+  if (error instanceof BuildKitError || error instanceof GalleyError) {
+    return {
+      code: error.code,
+      message: error.message,
+      ...(error.hint ? { hint: error.hint } : {}),
+      ...(error instanceof BuildKitError && error.failure ? { failure: error.failure } : {}),
+    };
+  }
+  return { code: "internal", message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { type BuiltImage, buildImage, createEventEnvelope } from "../build/index.js";
+import {
+  BuildKitClient,
+  BuildKitError,
+  chooseProgress,
+  createRenderer,
+  openOutput,
+  type ProgressRenderer,
+  systemClock,
+  unended,
+} from "../buildkit/index.js";
+import type { BuildFlags } from "./build-command.js";
+import { exitCode } from "./exit-codes.js";
+import { buildRequest } from "./flags/build-request.js";
+import { interruptSignal } from "./interrupt.js";
+import { imageMetadata } from "./metadata.js";
+import { printAnswer } from "./print-answer.js";
+import { registryAuth } from "./registry-auth.js";
+import { exitCodeOf, reportError } from "./report-error.js";
+
+/** Runs `galley build` and returns the exit code. Progress goes to stderr, the result alone to stdout. */
+export async function runBuildCommand(
+  argument: string,
+  flags: BuildFlags,
+  process: NodeJS.Process,
+): Promise<number> {
+  const { env, stdout, stderr } = process;
+  const cwd = process.cwd();
+  const interrupt = interruptSignal(process);
+  const { signal } = interrupt;
+  const json = flags.progress === "json" || flags.progress === "rawjson";
+  let client: BuildKitClient | undefined;
+  let renderer: ProgressRenderer | undefined;
+  let shown = false;
+  try {
+    const output = openOutput(stderr);
+    const settings = chooseProgress({
+      mode: flags.quiet ? "quiet" : (flags.progress ?? "auto"),
+      env,
+      output,
+    });
+    const request = await buildRequest(argument, flags, { cwd, env, stdin: process.stdin });
+    client = await BuildKitClient.connect(flags.builder, { env, signal });
+    const auth = await registryAuth(env, (message) => renderer?.note(undefined, `warning: ${message}`));
+    const envelope = createEventEnvelope({ now: Date.now, newId: randomUUID });
+    renderer = createRenderer({
+      ...settings,
+      output,
+      clock: systemClock(),
+      wrap: (event) => envelope(event),
+    });
+    const progress = renderer;
+    progress.start(undefined);
+    let built: BuiltImage;
+    try {
+      built = await buildImage(client, request, {
+        signal,
+        cwd,
+        auth: auth.service,
+        credentialsSentTo: auth.hosts,
+        onStatus: (status) => progress.update(undefined, status),
+        onSourceMap: (map) => progress.sourceMap(undefined, map),
+        onWarning: (message) => progress.note(undefined, `warning: ${message}`),
+        stdout: { terminal: Boolean(stdout.isTTY), open: async () => unended(stdout) },
+      });
+    } catch (error) {
+      if (error instanceof BuildKitError) {
+        progress.finish(
+          undefined,
+          error.code === "cancelled" ? { kind: "cancelled" } : { kind: "failed", error },
+        );
+        // The renderers for people have shown the failure under the build that it belongs to.
+        shown = !json;
+      }
+      throw error;
+    }
+    progress.finish(undefined, {
+      kind: "built",
+      ...(built.imageId ? { image: built.imageId } : {}),
+      names: request.tags,
+    });
+    await progress.close();
+
+    if (request.call) return printAnswer(built.answer ?? {}, json, stdout);
+    if (flags.iidfile && built.imageId) writeFileSync(flags.iidfile, built.imageId);
+    if (flags.metadataFile)
+      writeFileSync(flags.metadataFile, `${JSON.stringify(imageMetadata(built), null, 2)}\n`);
+    const streamed = request.outputs.some((spec) => spec.dest === "-");
+    if (built.imageId && !streamed) stdout.write(`${built.imageId}\n`);
+    return exitCode.ok;
+  } catch (error) {
+    await renderer?.close();
+    if (shown) return exitCodeOf(error);
+    return reportError(error, {
+      write: (text) => void stderr.write(text),
+      color: Boolean(stderr.isTTY) && !env.NO_COLOR,
+      columns: stderr.columns ?? 100,
+      json,
+    });
+  } finally {
+    client?.close();
+    interrupt.release();
+  }
+}

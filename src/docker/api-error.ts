@@ -1,0 +1,39 @@
+import { GalleyError, type GalleyErrorCode } from "../errors/index.js";
+
+/** The HTTP status of an answer of the engine; undefined when it did not answer. */
+export function statusOf(error: unknown): number | undefined {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === "number" ? status : undefined;
+}
+
+/** The engine's own sentence, without the wrapping that the client library puts around it. */
+export function engineMessage(error: unknown): string {
+  const body = (error as { json?: { message?: unknown } } | null)?.json?.message;
+  if (typeof body === "string") return body;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Wraps what a call of the Docker API failed with. An aborted call rethrows the signal's reason. */
+export function engineError(
+  what: string,
+  error: unknown,
+  signal?: AbortSignal,
+  code: GalleyErrorCode = "engine_error",
+): Error {
+  if (signal?.aborted)
+    return signal.reason instanceof Error
+      ? signal.reason
+      : new GalleyError("interrupted", `${what} was cancelled`);
+  if (error instanceof GalleyError) return error;
+  if (statusOf(error) === undefined) {
+    return new GalleyError(
+      "engine_unreachable",
+      `${what}: the Docker Engine does not answer (${engineMessage(error)})`,
+      {
+        hint: "Check that it runs and that DOCKER_HOST names it: galley doctor.",
+        cause: error,
+      },
+    );
+  }
+  return new GalleyError(code, `${what}: ${engineMessage(error)}`, { cause: error });
+}
