@@ -34,6 +34,7 @@ test.each(recordings)("every event of %s is what the schema says, numbered witho
     ...events.start(),
     ...events.sourceMap(map),
     ...events.note("pulling"),
+    ...events.warn("no such cache"),
     ...readFileSync(new URL(name, folder), "utf8")
       .trimEnd()
       .split("\n")

@@ -83,7 +83,7 @@ export const buildEventSchema = z.discriminatedUnion("type", [
   z.strictObject({
     ...envelope,
     type: z.literal("warning"),
-    step: z.string(),
+    step: z.string().nullable(),
     rule: z.string().nullable(),
     message: z.string(),
     detail: z.array(z.string()),

@@ -45,6 +45,10 @@ export class BuildEventRenderer implements ProgressRenderer {
     this.#write(build, this.#events(build).note(text));
   }
 
+  warn(build: string | undefined, text: string): void {
+    this.#write(build, this.#events(build).warn(text));
+  }
+
   finish(build: string | undefined, outcome: BuildOutcome): void {
     this.#write(build, this.#events(build).finish(outcome, this.#clock.now()));
   }

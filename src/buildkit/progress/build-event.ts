@@ -66,7 +66,8 @@ export interface Transfer {
 
 export interface Warning {
   readonly type: "warning";
-  readonly step: string;
+  /** Null for what no step has found. */
+  readonly step: string | null;
   readonly rule: string | null;
   readonly message: string;
   readonly detail: readonly string[];

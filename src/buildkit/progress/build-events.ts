@@ -42,6 +42,13 @@ export class BuildEvents {
     return [{ type: "build.note", text: safeName(text) }];
   }
 
+  warn(text: string): BuildEvent[] {
+    const message = safeName(text);
+    return [
+      { type: "warning", step: null, rule: null, message, detail: [], url: null, filename: null, lines: [] },
+    ];
+  }
+
   /**
    * `withLogs` false: the reader cannot keep up. Lines are then dropped, and one line of each step says so.
    */

@@ -183,6 +183,7 @@ test("several builds have one numbering, and their names in front of the steps",
   });
   clock.advance(200);
   renderer.note("api", "starting");
+  renderer.warn("api", "no such cache");
   renderer.finish("web", { kind: "built" });
   renderer.finish("api", { kind: "reused" });
   expect(output.lines).toEqual([
@@ -193,6 +194,8 @@ test("several builds have one numbering, and their names in front of the steps",
     "#2 DONE 2.0s",
     "",
     "[api] starting",
+    "",
+    "[api] WARN: no such cache",
     "",
     "[web] built in 0.4 s, 0 of 1 steps cached",
     "",

@@ -63,6 +63,10 @@ export class PlainRenderer implements ProgressRenderer {
 
   sourceMap(_build: string | undefined, _map: StepSourceMap): void {}
 
+  warn(build: string | undefined, text: string): void {
+    this.note(build, `WARN: ${text}`);
+  }
+
   note(build: string | undefined, text: string): void {
     this.#flush();
     this.#block([build === undefined ? safeName(text) : `[${safeName(build)}] ${safeName(text)}`]);

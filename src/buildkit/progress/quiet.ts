@@ -22,6 +22,8 @@ export class QuietRenderer implements ProgressRenderer {
 
   note(): void {}
 
+  warn(): void {}
+
   update(build: string | undefined, status: SolveStatus): void {
     let progress = this.#builds.get(build);
     if (progress === undefined) {

@@ -23,6 +23,8 @@ export class RawJsonRenderer implements ProgressRenderer {
 
   note(): void {}
 
+  warn(): void {}
+
   finish(): void {}
 
   update(build: string | undefined, status: SolveStatus): void {

@@ -46,6 +46,8 @@ export interface ProgressRenderer {
   sourceMap(build: string | undefined, map: StepSourceMap): void;
   /** A few words on what happens to the build outside of the solve: "pulling", "starting", "healthy". */
   note(build: string | undefined, text: string): void;
+  /** Something that a person should know although the build goes on. One sentence; stays visible after the end. */
+  warn(build: string | undefined, text: string): void;
   /** Ends one build. A failure is shown by tty, plain and quiet (`renderFailure`): the caller need not print it again. */
   finish(build: string | undefined, outcome: BuildOutcome): void;
   /**

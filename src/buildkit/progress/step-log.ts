@@ -112,6 +112,7 @@ export class StepLog {
 
   /** The last lines, unfinished ones included, oldest first. */
   tail(count: number): LogLine[] {
+    if (count <= 0) return [];
     const partial = this.partial();
     const complete = Math.max(0, count - partial.length);
     const from = Math.max(this.#first, this.#kept.length - complete);

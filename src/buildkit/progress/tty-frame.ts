@@ -65,7 +65,7 @@ function single(view: BuildView, { style, rows, now, began, logRows }: FrameOpti
   const head = row(style, left, `${counts}${note}`, style.paint("strong", formatDuration(now - began)));
   // A last frame has no room to save, and what a failed step printed follows below it.
   const ended = view.outcome !== undefined;
-  const content = section(view.progress, ended ? 0 : logRows);
+  const content = section(view.progress, ended ? 0 : logRows, rows);
   return [head, ...sectionRows(content, view.progress, { style, rows: rows - 1, indent: "  ", now })].slice(
     0,
     rows,
@@ -89,7 +89,7 @@ function several(views: readonly BuildView[], { style, rows, now, began, logRows
   if (visible.length < views.length)
     out.push(style.paint("quiet", `  ⋮ ${views.length - visible.length} more`));
   const sections = visible.map((view) =>
-    stateOf(view) === "building" ? section(view.progress, logRows, finishedStepsOfService) : undefined,
+    stateOf(view) === "building" ? section(view.progress, logRows, rows, finishedStepsOfService) : undefined,
   );
   const shares = share(
     rows - out.length - visible.length,

@@ -1,8 +1,10 @@
 import type { BuildProgress } from "./model.js";
 import type { Step } from "./step.js";
+import type { LogLine } from "./step-log.js";
 import { logRow, type RowStyle, stepRow, transferRow } from "./tty-row.js";
 
 const transfersOfStep = 5;
+const mostLogs = 200;
 
 /** What a section has to show, before anyone knows how much room there is. */
 export interface Section {
@@ -15,13 +17,17 @@ export interface Section {
 interface RunningStep {
   readonly step: Step;
   readonly transfers: Step["transfers"];
-  readonly lines: ReturnType<Step["log"]["tail"]>;
+  readonly lines: readonly LogLine[];
 }
 
-/** `finished` limits how many steps that are over are wanted; failed ones always are. */
+/**
+ * `rows` is the most that can be shown of steps that run: the logs of more are not looked at. `finished` limits how many
+ * steps that are over are wanted; failed ones always are.
+ */
 export function section(
   progress: BuildProgress,
   logRows: number,
+  rows: number,
   finished = Number.POSITIVE_INFINITY,
 ): Section {
   const all = progress.started;
@@ -31,18 +37,25 @@ export function section(
     finished === Number.POSITIVE_INFINITY ? over : finished === 0 ? [] : over.slice(-finished),
   );
   const steps = all.filter((step) => isLive(step) || kept.has(step));
-  const running = steps.filter(isLive).map((step) => ({
-    step,
-    transfers: step.transfers
-      .filter(({ completed }) => completed === undefined && step.state === "running")
-      .slice(0, transfersOfStep),
-    lines: step.log
-      .tail(logRows * 2)
-      .filter(({ text }) => text.trim() !== "")
-      .slice(-logRows),
-  }));
+  const running = steps
+    .filter(isLive)
+    .slice(-Math.min(rows, mostLogs))
+    .map((step) => ({
+      step,
+      transfers: step.transfers
+        .filter(({ completed }) => completed === undefined && step.state === "running")
+        .slice(0, transfersOfStep),
+      lines: lastLines(step, logRows),
+    }));
   const extras = running.reduce((sum, { transfers, lines }) => sum + transfers.length + lines.length, 0);
   return { steps, running, wanted: steps.length + extras };
+}
+
+// Empty lines say nothing in a window of a few rows.
+function lastLines(step: Step, count: number): LogLine[] {
+  if (count === 0) return [];
+  const tail = step.log.tail(count * 2).filter(({ text }) => text.trim() !== "");
+  return tail.slice(-count);
 }
 
 /** At most `rows` rows: every step that runs or failed first, then logs and transfers, then steps that are over. */

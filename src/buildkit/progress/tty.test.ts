@@ -337,6 +337,28 @@ test("what steps print cannot act on the terminal, and colours do not run out of
   expect(terminal.screen[0]).toContain("note");
 });
 
+test("a warning from outside of the build is told once, after the last picture", async () => {
+  const { terminal, clock, renderer } = tty(60, 10);
+  renderer.warn(undefined, "the cache directory is not there");
+  renderer.warn(undefined, "the cache directory is not there");
+  clock.advance(1000);
+  renderer.finish(undefined, { kind: "built" });
+  await renderer.close();
+  expect(terminal.history.slice(1)).toEqual(["", "! the cache directory is not there"]);
+});
+
+test("the last picture has no log rows, not even of a failed step that ended within a line", async () => {
+  const { terminal, renderer } = tty(60, 10);
+  renderer.update(undefined, {
+    ...empty,
+    vertexes: [{ ...done("sha256:a", "RUN x"), error: "exit code: 1" }],
+  });
+  renderer.update(undefined, log("sha256:a", "no end"));
+  renderer.finish(undefined, { kind: "cancelled" });
+  await renderer.close();
+  expect(terminal.history).toHaveLength(2);
+});
+
 test("without a single message the terminal is not touched", async () => {
   const { terminal, clock, renderer } = tty();
   clock.advance(5000);

@@ -43,6 +43,7 @@ export class TtyRenderer implements ProgressRenderer {
   readonly #stop: () => void;
   readonly #forget: () => void;
   readonly #views = new Map<string | undefined, BuildView>();
+  readonly #warned = new Set<string>();
   #drawn: readonly number[] = [];
   #last = "";
   #began: number | undefined;
@@ -66,6 +67,11 @@ export class TtyRenderer implements ProgressRenderer {
 
   note(build: string | undefined, text: string): void {
     this.#view(build).note = safeName(text, 100);
+  }
+
+  warn(build: string | undefined, text: string): void {
+    this.#view(build);
+    this.#warned.add(`${build === undefined ? "" : `${safeName(build)}: `}${safeName(text)}`);
   }
 
   update(build: string | undefined, status: SolveStatus): void {
@@ -143,7 +149,8 @@ export class TtyRenderer implements ProgressRenderer {
   }
 
   #epilogue(columns: number): string {
-    const blocks: string[] = [];
+    const warned = [...this.#warned].map((text) => `${this.#paint("warning", "!")} ${text}`);
+    const blocks = warned.length > 0 ? [warned.join("\n")] : [];
     for (const { name, progress, outcome } of this.#views.values()) {
       const warnings = warningBlock(progress.warnings, this.#paint);
       if (warnings.length > 0)
