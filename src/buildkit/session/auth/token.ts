@@ -180,7 +180,7 @@ function refusal({ status }: Answer, host: string, { kind }: RegistryCredentials
   if ((status === 401 || status === 403) && kind === "anonymous") {
     return new BuildKitError(
       "registry_login_required",
-      `The registry ${host} gives nothing without a login.`,
+      `The registry ${host} gives nothing without a login (status ${status}).`,
       {
         hint: `Log in: docker login ${host}`,
       },
@@ -189,7 +189,7 @@ function refusal({ status }: Answer, host: string, { kind }: RegistryCredentials
   if (status === 401 || status === 403) {
     return new BuildKitError(
       "registry_wrong_password",
-      `The registry ${host} does not accept the stored login.`,
+      `The registry ${host} does not accept the stored login (status ${status}).`,
       {
         hint: `Log in again: docker login ${host}`,
       },
@@ -198,7 +198,7 @@ function refusal({ status }: Answer, host: string, { kind }: RegistryCredentials
   if (status === 429) {
     return new BuildKitError(
       "registry_rate_limited",
-      `The registry ${host} has had too many requests from here.`,
+      `The registry ${host} has had too many requests from here (status ${status}).`,
       {
         hint: `Wait a while, or log in for a higher limit: docker login ${host}`,
       },

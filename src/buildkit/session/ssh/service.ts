@@ -44,9 +44,8 @@ export async function createSshAgents(
   for (const [id, source] of Object.entries(agents)) byId.set(id || defaultId, await forwarded(source, env));
   const find = (id: string | undefined) => {
     const found = byId.get(id || defaultId);
-    // The daemon's text for a mount without `required` depends on this being an error of any kind.
-    if (!found)
-      throw new RpcError(rpcStatus.notFound, `ssh agent ${id || defaultId}: not forwarded by the client`);
+    // The words that docker's own client uses: daemons pass them on, and people search for them.
+    if (!found) throw new RpcError(rpcStatus.notFound, `unset ssh forward key ${id || defaultId}`);
     return found;
   };
   return serviceOf(
