@@ -1,6 +1,7 @@
 import { type Address, formatAddress } from "./address.js";
 import { buildkitdKeepalive, openChannels } from "./channels.js";
 import { type Dial, dialAddress } from "./dial.js";
+import { probeHttp2 } from "./http2-probe.js";
 import { openSessionTunnel } from "./session-tunnel.js";
 import type { BuildKitTransport } from "./transport.js";
 
@@ -17,9 +18,10 @@ export async function connectBuildkitd(
 ): Promise<BuildKitTransport> {
   // grpc-go refuses TLS clients that do not ask for h2.
   const dial: Dial = (opening) => dialAddress(address, { env, alpn: "h2" }, opening);
-  (await dial(signal)).destroy();
-  return overDial("buildkitd", "direct", formatAddress(address), dial);
+  return overDial("buildkitd", "direct", formatAddress(address), dial, signal);
 }
+
+const probeTimeoutMs = 10_000;
 
 /** A transport over streams that lead straight to a gRPC server. */
 export async function overDial(
@@ -27,7 +29,9 @@ export async function overDial(
   route: "direct" | "exec",
   where: string,
   dial: Dial,
+  signal: AbortSignal,
 ): Promise<BuildKitTransport> {
+  await probeHttp2(dial, where, probeTimeoutMs, signal);
   const channels = await openChannels(dial, buildkitdKeepalive);
   return {
     kind,

@@ -90,5 +90,11 @@ function explain(code: string, text: string): [sentence: string, hint: string] {
       "Check whether the port wants TLS, and the daemon's log.",
     ];
   }
+  if (code.startsWith("ERR_HTTP2")) {
+    return [
+      "What answers does not speak gRPC",
+      "Check that this is the address of a buildkitd; for a Docker Engine write docker+unix:// or docker+tcp://.",
+    ];
+  }
   return [`The daemon could not be reached (${text})`, "Check the address and the daemon's log."];
 }

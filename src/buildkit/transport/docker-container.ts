@@ -60,7 +60,7 @@ export async function connectDockerContainer(
       hint: "The container must be one of the image moby/buildkit.",
     });
   };
-  return await overDial("docker-container", "exec", `docker-container://${container}`, dial);
+  return await overDial("docker-container", "exec", `docker-container://${container}`, dial, signal);
 }
 
 function noContainer(container: string, answer: EngineAnswer): BuildKitError {

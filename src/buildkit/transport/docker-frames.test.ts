@@ -10,6 +10,9 @@ function frame(stream: number, payload: string): Buffer {
   return Buffer.concat([header, Buffer.from(payload)]);
 }
 
+/** The empty SETTINGS frame that an HTTP/2 server begins with. */
+const settings = "\0\0\0\x04\0\0\0\0\0";
+
 function pair(): { exec: ExecStream; fromDaemon: PassThrough; toDaemon: PassThrough } {
   const fromDaemon = new PassThrough();
   const toDaemon = new PassThrough();
@@ -19,10 +22,16 @@ function pair(): { exec: ExecStream; fromDaemon: PassThrough; toDaemon: PassThro
 
 test("stdout comes out of its frames whatever the pieces they arrive in, and stderr is kept out", async () => {
   const { exec, fromDaemon } = pair();
-  const wire = Buffer.concat([frame(1, "one,"), frame(2, "noise"), frame(1, ""), frame(1, "two")]);
+  const wire = Buffer.concat([
+    frame(1, settings),
+    frame(1, "one,"),
+    frame(2, "noise"),
+    frame(1, ""),
+    frame(1, "two"),
+  ]);
   for (const byte of wire) fromDaemon.write(Buffer.from([byte]));
   fromDaemon.end();
-  expect((await buffer(exec)).toString()).toBe("one,two");
+  expect((await buffer(exec)).toString()).toBe(`${settings}one,two`);
 });
 
 test("what is written goes to the process as it is", async () => {
@@ -33,14 +42,17 @@ test("what is written goes to the process as it is", async () => {
   exec.destroy();
 });
 
-test("a process that only complains ends the stream with its complaint", async () => {
-  const { exec, fromDaemon } = pair();
-  fromDaemon.end(frame(2, 'exec: "buildctl": executable file not found in $PATH\n'));
-  await expect(buffer(exec)).rejects.toMatchObject({
-    code: "daemon_unreachable",
-    message: expect.stringContaining("executable file not found"),
-  });
-});
+test.each([1, 2])(
+  "a process that only complains (on stream %i) ends the stream with its complaint",
+  async (stream) => {
+    const { exec, fromDaemon } = pair();
+    fromDaemon.end(frame(stream, 'exec: "buildctl": executable file not found in $PATH\n'));
+    await expect(buffer(exec)).rejects.toMatchObject({
+      code: "daemon_unreachable",
+      message: expect.stringContaining("executable file not found"),
+    });
+  },
+);
 
 test("bytes that are no frame end the stream instead of being waited for", async () => {
   const { exec, fromDaemon } = pair();

@@ -5,13 +5,16 @@ const headerBytes = 8;
 const stdout = 1;
 const highestStream = 3;
 const keptStderrBytes = 4096;
+/** An HTTP/2 server begins with a SETTINGS frame: three bytes of length, then its type. */
+const typeAt = 3;
+const settingsFrame = 4;
 /** dockerd copies in pieces of 32 KiB; a length beyond this is not one of its frames. */
 const frameLimit = 16 << 20;
 
 /**
  * The stdio of an exec without a terminal. What comes in are frames: stream (1 stdout, 2 stderr, 3 the engine's own errors), three zero bytes, length
- * as big-endian uint32, payload. What goes out is stdin as it is. stdout is what is read here; stderr is kept for the
- * error that ends the stream when the process printed something and nothing else.
+ * as big-endian uint32, payload. What goes out is stdin as it is. stdout is what is read here, as soon as it
+ * begins as HTTP/2 does; stderr, and anything else on stdout, is kept for the error that then ends the stream.
  */
 export class ExecStream extends Duplex {
   readonly #raw: Duplex;
@@ -20,6 +23,7 @@ export class ExecStream extends Duplex {
   #frame: { readonly stream: number; left: number } | undefined;
   #stderr = "";
   #answered = false;
+  #first: Buffer = Buffer.alloc(0);
 
   constructor(raw: Duplex, what: string) {
     super({ allowHalfOpen: false });
@@ -63,8 +67,20 @@ export class ExecStream extends Duplex {
       this.#stderr = (this.#stderr + part.toString("utf8")).slice(-keptStderrBytes);
       return;
     }
-    this.#answered = true;
-    if (!this.push(part)) this.#raw.pause();
+    if (this.#answered) {
+      if (!this.push(part)) this.#raw.pause();
+      return;
+    }
+    this.#first = Buffer.concat([this.#first, part]);
+    if (this.#first.length < typeAt + 1) return;
+    if (this.#first[typeAt] === settingsFrame) {
+      this.#answered = true;
+      this.push(this.#first);
+    } else {
+      // "OCI runtime exec failed: ...": the engine says so on stdout when the command cannot be started.
+      this.#stderr = (this.#stderr + this.#first.toString("utf8")).slice(-keptStderrBytes);
+      this.#first = Buffer.alloc(0);
+    }
   }
 
   #finish(): void {

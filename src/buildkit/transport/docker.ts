@@ -1,4 +1,3 @@
-import { connect as connectHttp2 } from "node:http2";
 import type { Duplex } from "node:stream";
 import { BuildKitError } from "../errors.js";
 import type { SessionHeaders } from "../session/index.js";
@@ -6,6 +5,7 @@ import { type Address, formatAddress } from "./address.js";
 import { engineKeepalive, openChannels } from "./channels.js";
 import { type Dial, dialAddress } from "./dial.js";
 import { askEngine, refusal, upgradeEngine } from "./engine-http.js";
+import { probeHttp2 } from "./http2-probe.js";
 import { openSessionTunnel } from "./session-tunnel.js";
 import type { BuildKitTransport, EngineFacts } from "./transport.js";
 
@@ -31,7 +31,7 @@ export async function connectDocker(
   const dialHttp2: Dial = (opening) => dialAddress(address, { env, alpn: "h2" }, opening);
   const engine = await askFacts(dial, where, signal);
   const minor = minorOf(engine.apiVersion);
-  const direct = minor >= directFrom && (await speaksHttp2(dialHttp2, signal));
+  const direct = minor >= directFrom && (await speaksHttp2(dialHttp2, where, signal));
   const prefix = `/v1.${Math.min(minor, newestUpgrade)}`;
 
   const upgraded = async (path: string, headers: Record<string, string | string[]>, opening: AbortSignal) => {
@@ -139,25 +139,12 @@ function upgradeRefused(path: string, said: string, where: string): BuildKitErro
 }
 
 /** Whether HTTP/2 is answered without an upgrade. An engine that offers it but sits behind an HTTP/1 proxy says no. */
-async function speaksHttp2(dial: Dial, signal: AbortSignal): Promise<boolean> {
-  const stream = await dial(signal);
-  return await new Promise((resolve, reject) => {
-    const session = connectHttp2("http://localhost", { createConnection: () => stream });
-    const settle = (answer: boolean) => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-      session.destroy();
-      stream.destroy();
-      resolve(answer);
-    };
-    const onAbort = () => {
-      reject(new BuildKitError("cancelled", "Connecting was cancelled", { cause: signal.reason }));
-      settle(false);
-    };
-    const timer = setTimeout(() => settle(false), prefaceTimeoutMs);
-    signal.addEventListener("abort", onAbort, { once: true });
-    session.on("error", () => settle(false));
-    session.once("close", () => settle(false));
-    session.once("remoteSettings", () => settle(true));
-  });
+async function speaksHttp2(dial: Dial, where: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await probeHttp2(dial, where, prefaceTimeoutMs, signal);
+    return true;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return false;
+  }
 }
