@@ -3,22 +3,12 @@
  * general use (secrets, ssh, registry credentials, uploads). It knows nothing of solves, Dockerfiles or transports: a
  * connection is handed in, and file sync, exports and the content store are services that others plug in.
  */
-export {
-  type DockerAuthEntry,
-  type DockerConfig,
-  loadDockerConfig,
-  parseDockerConfig,
-} from "./auth/docker-config.js";
+
+export { type DockerConfig, loadDockerConfig, type RegistryCredentials } from "./auth/docker-config.js";
 export { createRegistryAuth, type RegistryAuth, type RegistryAuthOptions } from "./auth/service.js";
 export type { SessionMetadata } from "./metadata.js";
-export {
-  openSession,
-  type Session,
-  type SessionDial,
-  type SessionHeaders,
-  type SessionOptions,
-} from "./open.js";
-export { createSecrets, maxSecretBytes, type SecretSource } from "./secrets.js";
+export { openSession, type Session, type SessionHeaders } from "./open.js";
+export { createSecrets, type SecretSource } from "./secrets.js";
 export {
   RpcError,
   rpcStatus,
@@ -27,5 +17,4 @@ export {
   type SessionService,
 } from "./service.js";
 export { createSshAgents, type SshAgentSource } from "./ssh/service.js";
-export { type PathMethod, serviceOf, stream, type TypedCall, unary } from "./typed.js";
 export { createUpload, type UploadService } from "./upload.js";

@@ -78,7 +78,7 @@ describe("secrets", () => {
 
   test("are read when asked for and once, so that a pipe serves several steps", async () => {
     const fifo = join(directory, "fifo");
-    execFileSync("mkfifo", [fifo]);
+    execFileSync("/usr/bin/mkfifo", [fifo]);
     const peer = await openPeer([createSecrets({ a: { kind: "file", path: fifo } })]);
     const first = peer.call(path, [encodeRequest({ id: "a" })]);
     await writeFile(fifo, "from a pipe");
