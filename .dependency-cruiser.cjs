@@ -11,12 +11,33 @@ const layers = {
   "src/build": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
   "src/preview": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
   "src/bus": ["src/errors"],
-  "src/agent": ["src/build", "src/preview", "cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/bus", "src/errors"],
+  "src/agent": [
+    "src/build",
+    "src/preview",
+    "cache",
+    "src/source",
+    "src/manifest",
+    "src/buildkit",
+    "src/docker",
+    "src/bus",
+    "src/errors",
+  ],
   "src/server": ["src/bus", "src/errors"],
-  "src/cli": ["src/agent", "src/server", "src/build", "src/preview", "cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
+  "src/cli": [
+    "src/agent",
+    "src/server",
+    "src/build",
+    "src/preview",
+    "cache",
+    "src/source",
+    "src/manifest",
+    "src/buildkit",
+    "src/docker",
+    "src/errors",
+  ],
 };
 const rooms = Object.keys(layers);
-const escape = (room) => `^${room}/`;
+const inRoom = (room) => `^${room}/`;
 
 module.exports = {
   forbidden: [
@@ -31,22 +52,28 @@ module.exports = {
     ...rooms.map((room) => ({
       name: `arrows-of-${room.replace("src/", "")}`,
       severity: "error",
-      from: { path: escape(room), pathNot: "\\.test\\.ts$" },
-      to: { path: rooms.filter((other) => other !== room && !layers[room].includes(other)).map(escape) },
+      from: { path: inRoom(room), pathNot: "\\.test\\.ts$" },
+      to: { path: rooms.filter((other) => other !== room && !layers[room].includes(other)).map(inRoom) },
     })),
-    ...rooms.filter((room) => room !== "proto").map((room) => ({
-      name: `one-door-of-${room.replace("src/", "")}`,
-      comment: "Other rooms import a room's index.ts and nothing behind it.",
-      severity: "error",
-      from: { path: rooms.filter((other) => other !== room).map(escape) },
-      to: { path: escape(room), pathNot: `^${room}/index\\.ts$` },
-    })),
+    ...rooms
+      .filter((room) => room !== "proto")
+      .map((room) => ({
+        name: `one-door-of-${room.replace("src/", "")}`,
+        comment: "Other rooms import a room's index.ts and nothing behind it.",
+        severity: "error",
+        from: { path: rooms.filter((other) => other !== room).map(inRoom) },
+        to: { path: inRoom(room), pathNot: `^${room}/index\\.ts$` },
+      })),
   ],
   options: {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "(^dist/|^proto/gen/|^test/fixtures/|^examples/)" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "types", "default"], extensions: [".ts", ".js", ".mjs", ".d.ts"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "types", "default"],
+      extensions: [".ts", ".js", ".mjs", ".d.ts"],
+    },
   },
 };

@@ -40,6 +40,7 @@ export {
   createUpload,
   type DockerConfig,
   loadDockerConfig,
+  type RegistryAuth,
   RpcError,
   rpcStatus,
   type SecretSource,

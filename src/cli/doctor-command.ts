@@ -1,9 +1,5 @@
 import type { Command } from "commander";
-
-export interface DoctorFlags {
-  json?: boolean;
-  builder?: string;
-}
+import type { DoctorFlags } from "./flags/doctor-flags.js";
 
 export function registerDoctor(program: Command): void {
   program

@@ -11,13 +11,16 @@ import {
   systemClock,
   unended,
 } from "../buildkit/index.js";
-import type { BuildFlags } from "./build-command.js";
+import { pushImage } from "../docker/index.js";
+import { dockerConnection } from "./docker-connection.js";
 import { exitCode } from "./exit-codes.js";
+import type { BuildFlags } from "./flags/build-flags.js";
 import { buildRequest } from "./flags/build-request.js";
 import { interruptSignal } from "./interrupt.js";
 import { imageMetadata } from "./metadata.js";
 import { printAnswer } from "./print-answer.js";
 import { registryAuth } from "./registry-auth.js";
+import { registryLogin } from "./registry-login.js";
 import { exitCodeOf, reportError } from "./report-error.js";
 
 /** Runs `galley build` and returns the exit code. Progress goes to stderr, the result alone to stdout. */
@@ -58,11 +61,17 @@ export async function runBuildCommand(
       built = await buildImage(client, request, {
         signal,
         cwd,
-        auth: auth.service,
-        credentialsSentTo: auth.hosts,
+        auth,
+        credentialsSentTo: auth.sentTo,
         onStatus: (status) => progress.update(undefined, status),
         onSourceMap: (map) => progress.sourceMap(undefined, map),
         onWarning: (message) => progress.note(undefined, `warning: ${message}`),
+        push: async (name) => {
+          progress.note(undefined, `pushing ${name}`);
+          const login = await registryLogin(auth, name);
+          await pushImage(await dockerConnection(env, flags.builder), name, { signal, login });
+          progress.note(undefined, `pushed ${name}`);
+        },
         stdout: { terminal: Boolean(stdout.isTTY), open: async () => unended(stdout) },
       });
     } catch (error) {

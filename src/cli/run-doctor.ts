@@ -1,7 +1,7 @@
 import { BuildKitClient } from "../buildkit/index.js";
 import { examine, type Finding, problem } from "./doctor-checks.js";
-import type { DoctorFlags } from "./doctor-command.js";
 import { exitCode } from "./exit-codes.js";
+import type { DoctorFlags } from "./flags/doctor-flags.js";
 import { interruptSignal } from "./interrupt.js";
 
 const marks = { ok: "✓", limited: "–", problem: "✕" } as const;

@@ -14,6 +14,7 @@ import {
   formatDuration,
   openOutput,
   type ProgressRenderer,
+  type RegistryAuth,
   systemClock,
 } from "../buildkit/index.js";
 import { type Docker, inspectImage, pullImage } from "../docker/index.js";
@@ -21,13 +22,14 @@ import { type Manifest, readManifest } from "../manifest/index.js";
 import { startEnvironment, stopEnvironment } from "../preview/index.js";
 import { dockerConnection } from "./docker-connection.js";
 import { exitCode } from "./exit-codes.js";
+import type { UpFlags } from "./flags/up-flags.js";
 import { parsePort } from "./flags/values.js";
 import { interruptSignal } from "./interrupt.js";
 import { localOwner } from "./local-owner.js";
 import { registryAuth } from "./registry-auth.js";
+import { registryLogin } from "./registry-login.js";
 import { exitCodeOf, reportError } from "./report-error.js";
 import { parseRepository, type RepositoryArgument } from "./repository-argument.js";
-import type { UpFlags } from "./up-command.js";
 
 /** Runs `galley up` and returns the exit code. Progress goes to stderr, the URL alone to stdout. */
 export async function runUp(argument: string, flags: UpFlags, process: NodeJS.Process): Promise<number> {
@@ -68,8 +70,8 @@ export async function runUp(argument: string, flags: UpFlags, process: NodeJS.Pr
       buildServices(client, buildRequests(source, manifest, commit), {
         signal,
         cwd: process.cwd(),
-        auth: auth.service,
-        credentialsSentTo: auth.hosts,
+        auth,
+        credentialsSentTo: auth.sentTo,
         progress: (service) => ({
           onStatus: (status) => progress.update(service, status),
           onSourceMap: (map) => progress.sourceMap(service, map),
@@ -83,7 +85,7 @@ export async function runUp(argument: string, flags: UpFlags, process: NodeJS.Pr
           if (failed) shown = !json;
         },
       }),
-      pullMissing(docker, manifest, progress, signal),
+      pullMissing(docker, auth, manifest, progress, signal),
     ]);
 
     const images = new Map(
@@ -176,6 +178,7 @@ function buildRequests(
 /** Pulls the images of services that are not built and not here. */
 async function pullMissing(
   docker: Docker,
+  auth: RegistryAuth,
   manifest: Manifest,
   progress: ProgressRenderer,
   signal: AbortSignal,
@@ -188,7 +191,7 @@ async function pullMissing(
         return;
       }
       progress.note(name, `pulling ${image}`);
-      await pullImage(docker, image, { signal });
+      await pullImage(docker, image, { signal, login: await registryLogin(auth, image) });
       progress.note(name, `pulled ${image}`);
     }),
   );

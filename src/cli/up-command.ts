@@ -1,11 +1,5 @@
 import type { Command } from "commander";
-
-export interface UpFlags {
-  detach?: boolean;
-  progress?: string;
-  port?: string;
-  ref?: string;
-}
+import type { UpFlags } from "./flags/up-flags.js";
 
 export function registerUp(program: Command): void {
   program

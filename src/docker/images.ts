@@ -87,20 +87,6 @@ export async function pushImage(docker: Docker, name: string, options: TransferO
   }
 }
 
-export async function tagImage(
-  docker: Docker,
-  image: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const { registry, repository, tag = "latest" } = parseReference(name);
-  try {
-    await docker.getImage(image).tag({ repo: `${registry}/${repository}`, tag, abortSignal: signal });
-  } catch (error) {
-    throw engineError(`${image} could not be named ${familiarName(name)}`, error, signal);
-  }
-}
-
 function loginFor(registry: string, login: RegistryLogin | undefined): Record<string, string> {
   const serveraddress = registry === "docker.io" ? "https://index.docker.io/v1/" : registry;
   return { ...(login ?? {}), serveraddress };

@@ -17,7 +17,6 @@ export {
   pushImage,
   type RegistryLogin,
   type TransferOptions,
-  tagImage,
 } from "./images.js";
 export { ensureNetwork, findNetworks, type NetworkSpec, removeNetwork } from "./networks.js";
 export { canonicalName, familiarName, type ImageReference, parseReference } from "./reference.js";

@@ -16,7 +16,8 @@ const host =
   /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[0-9a-fA-F:]+\])(?::\d+)?$/;
 const component = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const tagShape = /^\w[\w.-]{0,127}$/;
-const digestShape = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
+/** The algorithms that registries and engines know, with their exact lengths. */
+const digestShape = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
 
 /** Reads `nginx`, `team/app:1`, `localhost:5000/app@sha256:...`. Throws `image_reference_invalid` that says what is wrong. */
 export function parseReference(text: string): ImageReference {
@@ -59,7 +60,7 @@ export function parseReference(text: string): ImageReference {
       refuse(part.toLowerCase() === part ? `"${part}" is malformed` : "it has upper-case letters");
   }
   if (registry.length + 1 + repository.length > 255) refuse("it is longer than 255 characters");
-  if (/^[0-9a-f]{64}$/.test(rest)) refuse("64 hexadecimal digits are an image id, not a name");
+  if (/^[0-9a-f]{64}$/.test(text)) refuse("64 hexadecimal digits are an image id, not a name");
   return { registry, repository, ...(tag ? { tag } : {}), ...(digest ? { digest } : {}) };
 }
 

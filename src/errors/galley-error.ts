@@ -28,7 +28,11 @@ export class GalleyError extends Error {
   readonly code: GalleyErrorCode;
   readonly hint: string | undefined;
 
-  constructor(code: GalleyErrorCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: GalleyErrorCode,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;

@@ -16,9 +16,9 @@ import {
   pushOutput,
 } from "../../buildkit/index.js";
 import { canonicalName } from "../../docker/index.js";
-import type { BuildFlags } from "../build-command.js";
 import { usageError } from "../usage-error.js";
 import { parseAttestations } from "./attestations.js";
+import type { BuildFlags } from "./build-flags.js";
 import { parseSecrets, parseSsh } from "./secrets.js";
 import {
   parseBuildArgs,
