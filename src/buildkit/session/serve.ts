@@ -23,7 +23,8 @@ const limits = {
   headerBytes: 4 * 1024 * 1024,
   /** Receiving 500 MB: 168 MB/s with the default window of 64 KB, 346 MB/s with 8 MB. */
   streamWindowBytes: 8 * 1024 * 1024,
-  connectionWindowBytes: 16 * 1024 * 1024,
+  /** All calls share it: enough that a dozen exports to stalled disks leave room for the health check. */
+  connectionWindowBytes: 128 * 1024 * 1024,
   /** MB that node:http2 may hold for the connection before it refuses new streams, health checks among them. */
   sessionMemoryMb: 256,
 } as const;
