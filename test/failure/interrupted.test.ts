@@ -1,24 +1,9 @@
 // Builds that do not fail by themselves: cancelled, timed out, cut off from their session, or never begun.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { BuildKitClient, BuildKitError, SolveStatus } from "../../src/buildkit/index.js";
+import type { BuildKitClient } from "../../src/buildkit/index.js";
 import { onEachEngine } from "../support/engines.js";
-import { connectTo, failureOfDockerfile } from "./failing-build.js";
-
-/** Builds a step that would run for minutes, and calls back once, when it runs. */
-export function failureWhileRunning(
-  client: BuildKitClient,
-  onRunning: () => void,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<BuildKitError> {
-  let seen = false;
-  const onStatus = ({ logs }: SolveStatus) => {
-    if (seen || !logs.some(({ data }) => Buffer.from(data).includes("it runs"))) return;
-    seen = true;
-    onRunning();
-  };
-  const dockerfile = `FROM busybox\nRUN echo it runs ${Math.random()} && sleep 300\nRUN true\n`;
-  return failureOfDockerfile(client, dockerfile, { ...options, onStatus });
-}
+import { connectTo } from "./failing-build.js";
+import { failureWhileRunning } from "./running-build.js";
 
 onEachEngine((engine) => {
   let client: BuildKitClient;

@@ -6,7 +6,8 @@ import type { FailureKnown } from "./known.js";
 import { type Mask, maskFor } from "./mask.js";
 import { cut } from "./text.js";
 
-const tailLines = 50;
+/** Lines of output that go into an error. */
+export const tailLines = 50;
 const messageLimit = 16 * 1024;
 
 /** What the rules look at: the daemon's text stripped of its wrapping, and what belongs to it. Nothing is masked yet. */

@@ -1,4 +1,5 @@
 import { type BuildFailure, BuildKitError } from "../errors.js";
+import type { SeenVertex } from "./evidence.js";
 import { excerptOf } from "./excerpt.js";
 import type { FailureKnown } from "./known.js";
 import { maskFor } from "./mask.js";
@@ -14,7 +15,7 @@ import {
 import { registryRule } from "./rules/registry.js";
 import type { Rule, Verdict } from "./rules/rule.js";
 import { executionOf, otherStepRule, stepRule } from "./rules/step.js";
-import { type Symptom, symptomOf } from "./symptom.js";
+import { type Symptom, symptomOf, tailLines } from "./symptom.js";
 import { plainLines, plainText } from "./text.js";
 
 const sentenceLimit = 1000;
@@ -83,11 +84,8 @@ function abortError(known: FailureKnown): BuildKitError {
   if (reason instanceof BuildKitError) return reason;
   const timedOut = reason instanceof Error && reason.name === "TimeoutError";
   // By now the daemon may have ended the step: then it has failed with the echo of the abort.
-  const step = known.evidence
-    ?.vertices()
-    .find(({ running, error, name }) => (running || error !== undefined) && !name.startsWith("[internal]"));
-  const name = step === undefined ? "" : plainText(maskFor(known.frontendAttrs)(step.name));
-  const failure = step === undefined ? {} : { failure: { vertex: step.digest, step: name } };
+  const step = struckStep(known, (vertex) => vertex.running || vertex.error !== undefined);
+  const failure = step === undefined ? {} : { failure: step };
   return timedOut
     ? new BuildKitError("timeout", "The build took longer than it may and was ended.", {
         hint: "Allow more time, or make the slow step faster; finished steps are cached.",
@@ -108,12 +106,29 @@ function enriched(ours: BuildKitError, failure: BuildFailure, error: unknown): B
   });
 }
 
+/** The step of the Dockerfile that something befell from outside, with what it had printed. */
+function struckStep(known: FailureKnown, is: (vertex: SeenVertex) => boolean): BuildFailure | undefined {
+  const vertex = known.evidence
+    ?.vertices()
+    .find((seen) => is(seen) && /^\[[^\]]*\d+\/\d+\] /.test(seen.name));
+  if (vertex === undefined) return undefined;
+  const mask = maskFor(known.frontendAttrs);
+  const tail = known.evidence?.logTail(vertex.digest, tailLines) ?? [];
+  return {
+    vertex: vertex.digest,
+    step: plainText(mask(vertex.name)),
+    ...(tail.length === 0 ? {} : { logTail: tail.map(mask) }),
+  };
+}
+
 function failureOf(symptom: Symptom): BuildFailure {
   const { vertex, dockerfile, mask } = symptom;
   const execution = executionOf(symptom);
   const excerpt = dockerfile === undefined ? [] : excerptOf(dockerfile.text, symptom.lines, mask);
   return {
-    ...(vertex === undefined ? {} : { vertex: vertex.digest }),
+    ...(vertex === undefined
+      ? struckStep(symptom.known, ({ running }) => running)
+      : { vertex: vertex.digest }),
     ...(vertex?.name ? { step: plainText(mask(vertex.name)) } : {}),
     ...(execution?.command === undefined
       ? {}
