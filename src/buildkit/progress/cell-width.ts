@@ -87,3 +87,21 @@ export function padCells(text: string, columns: number): string {
   const fitted = fitCells(text, columns);
   return fitted + " ".repeat(Math.max(0, columns - cellWidth(fitted)));
 }
+
+/** Breaks at spaces where there are some; a word that is too long stays whole, to be copied in one piece. */
+export function wrapCells(text: string, columns: number): string[] {
+  const out: string[] = [];
+  for (const paragraph of text.split("\n")) {
+    let line = "";
+    for (const word of paragraph.split(" ")) {
+      if (line !== "" && cellWidth(line) + 1 + cellWidth(word) > columns) {
+        out.push(line);
+        line = word;
+      } else {
+        line = line === "" ? word : `${line} ${word}`;
+      }
+    }
+    out.push(line);
+  }
+  return out;
+}

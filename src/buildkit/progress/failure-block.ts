@@ -1,5 +1,5 @@
 import type { BuildKitError } from "../errors.js";
-import { cellWidth, fitCells } from "./cell-width.js";
+import { cellWidth, fitCells, wrapCells } from "./cell-width.js";
 import { formatDuration } from "./format.js";
 import { type Paint, type Palette, painter } from "./palette.js";
 import { safeLine, safeName } from "./terminal-text.js";
@@ -33,7 +33,7 @@ export function renderFailure(error: BuildKitError, options: FailureBlockOptions
     options.build === undefined
       ? error.message
       : `${safeName(options.build)} could not be built: ${error.message}`;
-  const lines = wrap(sentence, columns - 2).map(
+  const lines = wrapCells(safe(sentence), columns - 2).map(
     (line, index) => `${index === 0 ? `${paint("error", "✕")} ` : "  "}${paint("strong", line)}`,
   );
 
@@ -52,7 +52,7 @@ export function renderFailure(error: BuildKitError, options: FailureBlockOptions
   }
   if (error.hint) {
     lines.push("");
-    wrap(error.hint, columns - 14).forEach((line, index) => {
+    wrapCells(safe(error.hint), columns - 14).forEach((line, index) => {
       lines.push(index === 0 ? `  ${paint("strong", "What to do:")} ${line}` : `${" ".repeat(14)}${line}`);
     });
   }
@@ -85,20 +85,9 @@ function excerpt(
   return lines;
 }
 
-/** Breaks at spaces where there are some; a word that is too long stays whole, to be copied in one piece. */
-function wrap(text: string, columns: number): string[] {
-  const out: string[] = [];
-  for (const paragraph of text.split("\n")) {
-    let line = "";
-    for (const word of safeLine(paragraph, false).split(" ")) {
-      if (line !== "" && cellWidth(line) + 1 + cellWidth(word) > columns) {
-        out.push(line);
-        line = word;
-      } else {
-        line = line === "" ? word : `${line} ${word}`;
-      }
-    }
-    out.push(line);
-  }
-  return out;
-}
+/** Safe line by line: the line breaks in it are wanted. */
+const safe = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => safeLine(line, false))
+    .join("\n");

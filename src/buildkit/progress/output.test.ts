@@ -1,4 +1,6 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, createReadStream, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -57,6 +59,42 @@ test("a file gets everything in order, written off the event loop", async () => 
   await writer.close();
   closeSync(fd);
   expect(readFileSync(path, "utf8")).toBe(lines.join(""));
+});
+
+test("a single line is out when the close resolves, so that the process may end at once", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "galley-output-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const fd = openSync(join(folder, "log"), "w");
+  const writer = new PacedWriter(openOutput({ fd, isTTY: false } as unknown as Stream));
+  writer.write("one\n");
+  expect(writer.blocked).toBe(true);
+  await writer.close();
+  expect(readFileSync(join(folder, "log"), "utf8")).toBe("one\n");
+  closeSync(fd);
+});
+
+test("a pipe whose reader pauses stops neither the event loop nor loses anything", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "galley-output-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "pipe");
+  execFileSync("mkfifo", [path]);
+  // Open for both, so that neither end waits for the other to be opened.
+  const fd = openSync(path, "r+");
+  const writer = new PacedWriter(openOutput({ fd, isTTY: false } as unknown as Stream));
+  const text = "x".repeat(99_999);
+  for (let round = 0; round < 10; round += 1) writer.write(`${text}\n`);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(writer.blocked).toBe(true);
+  const reader = createReadStream(path);
+  let read = 0;
+  reader.on("data", (chunk) => {
+    read += chunk.length;
+  });
+  await writer.close();
+  while (read < 1_000_000) await once(reader, "data");
+  expect(read).toBe(1_000_000);
+  reader.destroy();
+  closeSync(fd);
 });
 
 test("an output that is gone is written to no more, and the close does not wait", async () => {

@@ -100,7 +100,7 @@ export class PlainRenderer implements ProgressRenderer {
     for (const step of build.progress.end(ended, now)) this.#touch(build, step, now);
     this.#flush();
     const paint = painter(this.#options.color, this.#options.palette);
-    const warnings = warningBlock(build.progress.warnings, paint);
+    const warnings = warningBlock(build.progress.warnings, paint, this.#options.output.columns ?? 120);
     if (warnings.length > 0) this.#block(warnings);
     if (outcome.kind === "failed") {
       const step = build.progress.step(outcome.error.failure?.vertex ?? "");

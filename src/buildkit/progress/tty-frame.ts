@@ -1,4 +1,4 @@
-import { cellWidth, padCells } from "./cell-width.js";
+import { cellWidth, fitCells, padCells } from "./cell-width.js";
 import { formatDuration } from "./format.js";
 import type { BuildProgress } from "./model.js";
 import type { Meaning } from "./palette.js";
@@ -66,10 +66,15 @@ function single(view: BuildView, { style, rows, now, began, logRows }: FrameOpti
   // A last frame has no room to save, and what a failed step printed follows below it.
   const ended = view.outcome !== undefined;
   const content = section(view.progress, ended ? 0 : logRows, rows);
-  return [head, ...sectionRows(content, view.progress, { style, rows: rows - 1, indent: "  ", now })].slice(
-    0,
-    rows,
-  );
+  const steps = sectionRows(content, view.progress, { style, rows: rows - 1, indent: "  ", now });
+  return [head, ...steps, ...imageRow(view.outcome, style)].slice(0, rows);
+}
+
+// What was made and is known by, under the last picture: the exporter's own statuses are gone by then.
+function imageRow(outcome: BuildOutcome | undefined, style: RowStyle): string[] {
+  if (outcome?.kind !== "built" || !outcome.names?.length) return [];
+  const what = [...outcome.names, outcome.image ?? ""].map((text) => safeName(text));
+  return [fitCells(`  → ${what.join("  ").trimEnd()}`, style.columns)];
 }
 
 function several(views: readonly BuildView[], { style, rows, now, began, logRows }: FrameOptions): string[] {

@@ -359,6 +359,14 @@ test("the last picture has no log rows, not even of a failed step that ended wit
   expect(terminal.history).toHaveLength(2);
 });
 
+test("what was made is told under the last picture", async () => {
+  const { terminal, renderer } = tty(60, 10);
+  renderer.update(undefined, { ...empty, vertexes: [done("sha256:a", "RUN x")] });
+  renderer.finish(undefined, { kind: "built", names: ["shop:dev", "shop:1"], image: "sha256:abc" });
+  await renderer.close();
+  expect(terminal.history.slice(2)).toEqual(["  → shop:dev  shop:1  sha256:abc"]);
+});
+
 test("without a single message the terminal is not touched", async () => {
   const { terminal, clock, renderer } = tty();
   clock.advance(5000);

@@ -152,7 +152,7 @@ export class TtyRenderer implements ProgressRenderer {
     const warned = [...this.#warned].map((text) => `${this.#paint("warning", "!")} ${text}`);
     const blocks = warned.length > 0 ? [warned.join("\n")] : [];
     for (const { name, progress, outcome } of this.#views.values()) {
-      const warnings = warningBlock(progress.warnings, this.#paint);
+      const warnings = warningBlock(progress.warnings, this.#paint, columns);
       if (warnings.length > 0)
         blocks.push([...(name === undefined ? [] : [safeName(name)]), ...warnings].join("\n"));
       if (outcome?.kind !== "failed") continue;
