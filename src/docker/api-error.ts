@@ -26,11 +26,15 @@ export function engineError(
       : new GalleyError("interrupted", `${what} was cancelled`);
   if (error instanceof GalleyError) return error;
   if (statusOf(error) === undefined) {
+    const denied = (error as NodeJS.ErrnoException | null)?.code === "EACCES";
+    const why = denied ? "this user may not use its socket" : "it does not answer";
     return new GalleyError(
       "engine_unreachable",
-      `${what}: the Docker Engine does not answer (${engineMessage(error)})`,
+      `${what}: the Docker Engine cannot be reached, ${why} (${engineMessage(error)})`,
       {
-        hint: "Check that it runs and that DOCKER_HOST names it: galley doctor.",
+        hint: denied
+          ? "Run as root or as a member of the group docker."
+          : "Check that it runs and that DOCKER_HOST names it: galley doctor.",
         cause: error,
       },
     );

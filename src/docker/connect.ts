@@ -1,32 +1,73 @@
+import { Agent } from "node:https";
 import Dockerode from "dockerode";
+import { GalleyError } from "../errors/index.js";
+
+/** Certificates of a TLS connection, as PEM bytes. Without `ca` the system's roots decide. */
+export interface DockerTls {
+  readonly ca?: Buffer | undefined;
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+  /** Name the engine's certificate must carry. Default: the host. */
+  readonly serverName?: string | undefined;
+  /** Accept any certificate. */
+  readonly skipVerify?: boolean | undefined;
+}
 
 /** Where an engine listens, already resolved from DOCKER_HOST or a context. */
 export type DockerAddress =
   | { readonly socketPath: string }
-  | {
-      readonly host: string;
-      readonly port: number;
-      readonly tls?: {
-        readonly ca?: Buffer | undefined;
-        readonly cert?: Buffer | undefined;
-        readonly key?: Buffer | undefined;
-      };
-    };
+  | { readonly host: string; readonly port: number; readonly tls?: DockerTls };
 
 /** A connection to one engine's API; the functions of this room take it as their first argument. */
 export type Docker = Dockerode;
 
-/** Opens nothing yet: each call dials by itself. Calls wait at most `timeoutMs` (default 60,000) for an answer. */
-export function connectDocker(address: DockerAddress, timeoutMs = 60_000): Docker {
-  if ("socketPath" in address) return new Dockerode({ socketPath: address.socketPath, timeout: timeoutMs });
-  const { host, port, tls } = address;
-  return new Dockerode({
-    host,
-    port,
-    protocol: tls ? "https" : "http",
-    ...(tls?.ca ? { ca: tls.ca } : {}),
-    ...(tls?.cert ? { cert: tls.cert } : {}),
-    ...(tls?.key ? { key: tls.key } : {}),
-    timeout: timeoutMs,
-  });
+/**
+ * Opens nothing yet: each call dials by itself. The environment has no say: the client library would let DOCKER_HOST and
+ * its companions win over the address, unless every option that they set is given.
+ */
+export function connectDocker(address: DockerAddress): Docker {
+  const plain = {
+    protocol: "http",
+    host: undefined,
+    port: undefined,
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+  };
+  const apart = { username: undefined, pathPrefix: undefined, timeout: undefined, headers: {} };
+  try {
+    if ("socketPath" in address) return connection({ ...plain, ...apart, socketPath: address.socketPath });
+    const { host, port, tls } = address;
+    const target = {
+      ...plain,
+      ...apart,
+      host: host.includes(":") ? `[${host}]` : host,
+      port,
+      socketPath: undefined,
+    };
+    if (tls === undefined) return connection(target);
+    const { ca, cert, key, serverName, skipVerify } = tls;
+    const agent = new Agent({
+      ca,
+      cert,
+      key,
+      servername: serverName,
+      rejectUnauthorized: skipVerify !== true,
+    });
+    return connection({ ...target, protocol: "https", ca, cert, key, agent });
+  } catch (cause) {
+    throw new GalleyError(
+      "engine_unreachable",
+      `The Docker Engine's address cannot be used: ${(cause as Error).message}`,
+      {
+        hint: "Check DOCKER_HOST, DOCKER_CERT_PATH and the certificates of the docker context.",
+        cause,
+      },
+    );
+  }
+}
+
+/** The library's types know neither `undefined` nor `agent`. */
+function connection(options: object): Docker {
+  return new Dockerode(options as Dockerode.DockerOptions);
 }

@@ -1,5 +1,7 @@
-import { engineError, statusOf } from "./api-error.js";
+import { GalleyError } from "../errors/index.js";
+import { engineError, engineMessage, statusOf } from "./api-error.js";
 import type { Docker } from "./connect.js";
+import { within } from "./within.js";
 
 export interface ContainerSpec {
   readonly name: string;
@@ -38,7 +40,7 @@ export async function startContainer(
   const what = `container ${spec.name} could not be started`;
   let id: string | undefined;
   try {
-    const made = await docker.createContainer({
+    const settings = {
       name: spec.name,
       Image: spec.image,
       Labels: { ...spec.labels },
@@ -59,23 +61,35 @@ export async function startContainer(
         LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
       },
       NetworkingConfig: { EndpointsConfig: { [spec.network]: { Aliases: [...spec.aliases] } } },
-      abortSignal: signal,
-    });
+    };
+    const made = await within(signal, (abortSignal) => docker.createContainer({ ...settings, abortSignal }));
     id = made.id;
-    await made.start({ abortSignal: signal });
+    await within(signal, (abortSignal) => made.start({ abortSignal }));
     return id;
   } catch (error) {
     // A container that could be made but not started (a port that is taken) would block its name.
     if (id) await removeContainer(docker, id, AbortSignal.timeout(30_000)).catch(() => {});
-    throw engineError(
-      what,
-      error,
-      signal,
-      /port is already allocated|address already in use/.test(String(error))
-        ? "port_in_use"
-        : "container_failed",
-    );
+    throw startError(what, spec, error, signal);
   }
+}
+
+function startError(what: string, spec: ContainerSpec, error: unknown, signal: AbortSignal): Error {
+  if (signal.aborted || statusOf(error) === undefined) return engineError(what, error, signal);
+  const text = engineMessage(error);
+  if (/port is already allocated|address already in use|failed to bind host port/.test(text)) {
+    const ports = Object.values(spec.publish).filter((port) => port !== 0);
+    return new GalleyError("port_in_use", `${what}: port ${ports.join(", ") || "of this machine"} is taken`, {
+      hint: "Stop what listens there, or choose another port.",
+      cause: error,
+    });
+  }
+  if (statusOf(error) === 404 && /no such image/i.test(text)) {
+    return new GalleyError("image_not_found", `${what}: the engine has no image ${spec.image}`, {
+      hint: "Build or pull it first.",
+      cause: error,
+    });
+  }
+  return new GalleyError("container_failed", `${what}: ${text}`, { cause: error });
 }
 
 /** Undefined when it is gone. */
@@ -85,7 +99,7 @@ export async function inspectContainer(
   signal: AbortSignal,
 ): Promise<ContainerState | undefined> {
   try {
-    const found = await docker.getContainer(id).inspect({ abortSignal: signal });
+    const found = await within(signal, (abortSignal) => docker.getContainer(id).inspect({ abortSignal }));
     const health = found.State.Health?.Status;
     return {
       id: found.Id,
@@ -116,11 +130,10 @@ export async function findContainers(
   signal: AbortSignal,
 ): Promise<{ readonly id: string; readonly labels: Readonly<Record<string, string>> }[]> {
   try {
-    const found = await docker.listContainers({
-      all: true,
-      filters: { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) },
-      abortSignal: signal,
-    });
+    const filters = { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
+    const found = await within(signal, (abortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal }),
+    );
     return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels ?? {} }));
   } catch (error) {
     throw engineError("containers could not be listed", error, signal);
@@ -136,57 +149,20 @@ export async function removeContainer(
 ): Promise<void> {
   try {
     if (graceSeconds > 0) {
-      await docker
-        .getContainer(id)
-        .stop({ t: graceSeconds, abortSignal: signal })
+      const stop = (abortSignal: AbortSignal) =>
+        docker.getContainer(id).stop({ t: graceSeconds, abortSignal });
+      await within(signal, stop, (graceSeconds + 60) * 1000).catch((error: unknown) => {
         // 304: it is not running.
-        .catch((error) => {
-          if (statusOf(error) !== 304) throw error;
-        });
+        if (statusOf(error) !== 304) throw error;
+      });
     }
-    await docker.getContainer(id).remove({ force: true, v: true, abortSignal: signal });
+    const remove = (abortSignal: AbortSignal) =>
+      docker.getContainer(id).remove({ force: true, v: true, abortSignal });
+    await within(signal, remove, 120_000);
   } catch (error) {
     const status = statusOf(error);
     // Gone, or being removed by somebody else.
     if (status !== 404 && status !== 409)
       throw engineError(`container ${id} could not be removed`, error, signal);
   }
-}
-
-/** The last lines of both streams in the order in which they were written, without line ends. */
-export async function lastLogLines(
-  docker: Docker,
-  id: string,
-  lines: number,
-  signal: AbortSignal,
-): Promise<string[]> {
-  try {
-    const raw = (await docker.getContainer(id).logs({
-      stdout: true,
-      stderr: true,
-      tail: lines,
-      follow: false,
-      abortSignal: signal,
-    })) as unknown as Buffer;
-    return unframe(Buffer.from(raw))
-      .split(/\r?\n/)
-      .filter((line, at, all) => line !== "" || at < all.length - 1);
-  } catch (error) {
-    if (statusOf(error) === 404) return [];
-    throw engineError(`the log of container ${id} could not be read`, error, signal);
-  }
-}
-
-/** Takes the 8-byte headers (stream, length) out of the engine's answer; containers with a terminal have none. */
-function unframe(raw: Buffer): string {
-  const parts: Buffer[] = [];
-  let at = 0;
-  while (at + 8 <= raw.length) {
-    if ((raw[at] ?? 9) > 2 || raw[at + 1] !== 0 || raw[at + 2] !== 0 || raw[at + 3] !== 0)
-      return raw.toString("utf8");
-    const length = raw.readUInt32BE(at + 4);
-    parts.push(raw.subarray(at + 8, at + 8 + length));
-    at += 8 + length;
-  }
-  return Buffer.concat(parts).toString("utf8");
 }

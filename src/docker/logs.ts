@@ -1,0 +1,101 @@
+import { engineError, statusOf } from "./api-error.js";
+import type { Docker } from "./connect.js";
+import { LogFrames } from "./log-frames.js";
+import { within } from "./within.js";
+
+/** A piece of what a container printed; it need not end at the end of a line. */
+export interface LogChunk {
+  /** 1 stdout, 2 stderr. A container with a terminal has only the first. */
+  readonly stream: 1 | 2;
+  readonly data: Buffer;
+}
+
+export interface LogOptions {
+  readonly signal: AbortSignal;
+  /** Go on until the container ends. Default: false. */
+  readonly follow?: boolean;
+  /** Only so many lines from the end. Default: all. */
+  readonly tail?: number;
+}
+
+/**
+ * What a container printed, in order. Reading slowly holds the engine back. A container that is gone has printed nothing.
+ * Throws `engine_error`, `engine_unreachable`, and the signal's reason.
+ */
+export async function* containerLog(
+  docker: Docker,
+  id: string,
+  options: LogOptions,
+): AsyncGenerator<LogChunk> {
+  const { signal, follow = false, tail } = options;
+  const what = `the log of container ${id} could not be read`;
+  const container = docker.getContainer(id);
+  try {
+    const { Config } = await within(signal, (abortSignal) => container.inspect({ abortSignal }));
+    const asked = { stdout: true, stderr: true, follow, ...(tail === undefined ? {} : { tail }) };
+    const stream = await within(signal, () => openLog(docker, id, asked, signal));
+    yield* chunksOf(stream, Config.Tty === true, signal);
+  } catch (error) {
+    if (statusOf(error) !== 404) throw engineError(what, error, signal);
+  }
+}
+
+/** The last lines of both streams in the order in which they were written, without line ends. */
+export async function lastLogLines(
+  docker: Docker,
+  id: string,
+  lines: number,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const parts: Buffer[] = [];
+  for await (const { data } of containerLog(docker, id, { signal, tail: lines })) parts.push(data);
+  return Buffer.concat(parts)
+    .toString("utf8")
+    .split(/\r?\n/)
+    .filter((line, at, all) => line !== "" || at < all.length - 1)
+    .slice(-lines);
+}
+
+/** Always as a stream: the library's own `logs` parses a whole answer as JSON where it can, and a log may be JSON. */
+function openLog(
+  docker: Docker,
+  id: string,
+  options: object,
+  abortSignal: AbortSignal,
+): Promise<NodeJS.ReadableStream> {
+  return new Promise((resolve, reject) => {
+    const request = {
+      path: `/containers/${encodeURIComponent(id)}/logs?`,
+      method: "GET",
+      options,
+      abortSignal,
+      isStream: true,
+      statusCodes: { 200: true, 404: "no such container", 500: "server error" },
+    };
+    docker.modem.dial(request, (error: unknown, stream: unknown) => {
+      if (error) reject(error);
+      else resolve(stream as NodeJS.ReadableStream);
+    });
+  });
+}
+
+async function* chunksOf(
+  stream: NodeJS.ReadableStream,
+  terminal: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<LogChunk> {
+  const frames = new LogFrames();
+  const stop = () => (stream as unknown as { destroy(error: unknown): void }).destroy(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    for await (const chunk of stream) {
+      const data = chunk as unknown as Buffer;
+      if (terminal) yield { stream: 1, data };
+      else yield* frames.push(data);
+    }
+    signal.throwIfAborted();
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
