@@ -10,7 +10,7 @@ export type WrapEvent = (event: BuildEvent, build: string | undefined) => object
 
 /**
  * One event per line. When the reader is slow, up to 8 MiB wait for it; then log lines are left out, and a line of each
- * step says so: no event is lost, so that a sequence number in the envelope has no gaps.
+ * step says so. Other events are never left out (short of 32 MiB of them unread), so that numbers in the envelope have no gaps.
  */
 export class BuildEventRenderer implements ProgressRenderer {
   readonly #clock: Clock;

@@ -24,6 +24,8 @@ export const marks: Readonly<Record<StepState, readonly [mark: string, meaning: 
 
 const barCells = 16;
 const narrowForBars = 60;
+/** Bytes below which the size of what a step moved is noise. */
+const worthSaying = 100_000;
 const timeCells = 9;
 
 /** `left` is `width` cells of painted text; then the name, as much as fits; then `right`, at the right edge. */
@@ -44,7 +46,7 @@ export function stepRow(style: RowStyle, indent: string, step: Step, duration: n
   };
   const word = words[state];
   const moved = step.transfers.reduce((sum, { id, current }) => sum + (isMoved(id) ? current : 0), 0);
-  const size = moved > 100_000 && style.columns >= narrowForBars ? `${formatBytes(moved)} ` : "";
+  const size = moved >= worthSaying && style.columns >= narrowForBars ? `${formatBytes(moved)} ` : "";
   const failed = state === "failed" ? "failed " : "";
   const time = word ?? `${failed}${formatDuration(duration)}`;
   const right = style.paint(rightMeaning(state), `${size}${time.padStart(timeCells)}`);
