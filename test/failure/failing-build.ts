@@ -6,7 +6,6 @@ import {
   createFilesTree,
   type SolveOptions,
 } from "../../src/buildkit/index.js";
-import type { LabEngine } from "../support/engines.js";
 
 export const connectTo = (engine: { readonly dockerHost: string }): Promise<BuildKitClient> =>
   BuildKitClient.connect(undefined, { env: { DOCKER_HOST: engine.dockerHost } });
@@ -44,6 +43,3 @@ export const failureOfDockerfile = (
 /** The guilty lines of the excerpt. */
 export const guiltyLines = (error: BuildKitError): number[] | undefined =>
   error.failure?.dockerfile?.excerpt.filter((line) => line.failed).map((line) => line.line);
-
-/** Before 24: no details with errors, no heredocs, no history. */
-export const isOld = (engine: LabEngine): boolean => engine.version === 20;

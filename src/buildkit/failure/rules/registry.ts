@@ -66,7 +66,11 @@ function access(
 ): Verdict | undefined {
   const registry = host ?? "the registry";
   const sent = host !== undefined && sentCredentials(symptom, host);
-  if (/failed to fetch oauth token|incorrect username or password|\b401\b/i.test(text) && sent) {
+  // "stored login" and "without a login" are the words of our own auth service, which 28 repeats with nothing around them.
+  if (
+    /failed to fetch oauth token|incorrect username or password|\b401\b|the stored login\b/i.test(text) &&
+    sent
+  ) {
     return {
       code: "registry_wrong_password",
       message: `${capital(registry)} does not accept the user name and password that were sent${where}.`,
@@ -88,7 +92,7 @@ function access(
     return refused(registry, host, sent ? "account" : "login", where);
   }
   if (
-    /\b401\b|no basic auth credentials|authorization failed|authentication required|failed to fetch (?:anonymous|oauth) token/i.test(
+    /\b401\b|no basic auth credentials|authorization failed|authentication required|failed to fetch (?:anonymous|oauth) token|without a login/i.test(
       text,
     )
   ) {
