@@ -33,16 +33,20 @@ recipe() {
 CA=/etc/ssl/certs/ca-certificates.crt
 
 # ---- what the images are made of; each runs in its own empty folder
-# shellcheck disable=SC2016 # mmdebstrap's hook has its own $1
+# (mmdebstrap's own way of leaving documentation out needs Python.)
 prepare_debian() {
   local kit; kit=$(tool mmdebstrap mmdebstrap)
+  cat > trim.sh << 'HOOK'
+set -e
+cd "$1"
+printf 'path-exclude=%s\n' '/usr/share/man/*' '/usr/share/locale/*' '/usr/share/doc/*' > etc/dpkg/dpkg.cfg.d/docker
+printf 'path-include=/usr/share/doc/*/copyright\nforce-unsafe-io\n' >> etc/dpkg/dpkg.cfg.d/docker
+echo 'Acquire::Languages "none";' > etc/apt/apt.conf.d/docker-no-languages
+find usr/share/doc ! -type d ! -name copyright -delete
+rm -rf usr/share/man/* usr/share/locale/* var/lib/apt/lists/* var/cache/apt/*
+HOOK
   PATH=$kit/usr/bin:$PATH mmdebstrap --quiet --mode=root --variant=apt --include=usr-is-merged \
-    --hook-dir="$kit/usr/share/mmdebstrap/hooks/merged-usr" --dpkgopt=force-unsafe-io \
-    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-    --customize-hook='echo force-unsafe-io > "$1/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"' \
-    --customize-hook='echo "Acquire::Languages \"none\";" > "$1/etc/apt/apt.conf.d/docker-no-languages"' \
-    --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' \
+    --hook-dir="$kit/usr/share/mmdebstrap/hooks/merged-usr" --dpkgopt=force-unsafe-io --customize-hook="sh $PWD/trim.sh \"\$1\"" \
     bookworm root.tar "deb $(debian_mirror) bookworm main"
 }
 prepare_busybox() { cp "$(tool busybox busybox-static)/bin/busybox" .; }
@@ -74,17 +78,17 @@ pushed() { # KEY: the registry has all its tags, made by today's recipe
   [ "$(cat "$W/$1.pushed" 2> /dev/null)" = "$PUSH $(recipe "$1")" ] || return 1
   for tag in $(tags "$1"); do [ "$(http_status "${PUSH##*:}" "/v2/library/${tag%%:*}/manifests/${tag#*:}")" = 200 ] || return 1; done
 }
-present() { if [ -n "$PUSH" ]; then pushed "$1"; else has "$(tags "$1" | head -1)"; fi; }
+present() { if [ -n "$PUSH" ]; then pushed "$1"; else has "$(tags "$1" | sed -n 1p)"; fi; }
 make_image() { # KEY
   local key=$1 first tag repository args=() variable since=$SECONDS
-  first=$(tags "$key" | head -1)
+  first=$(tags "$key" | sed -n 1p)
   prepare "$key"
   cd "$W/$key"
   for variable in http_proxy https_proxy no_proxy; do [ -z "${!variable:-}" ] || args+=(--build-arg "$variable"); done
   if [ "$key" = debian ]; then
     docker import -c 'CMD ["bash"]' -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' root.tar "$first"
   else
-    docker build -q --label sh.galley.lab=stand-in ${args[@]+"${args[@]}"} -t "$first" .
+    docker build --progress plain --label sh.galley.lab=stand-in ${args[@]+"${args[@]}"} -t "$first" .
   fi >> "$W/$key.log" 2>&1
   for tag in $(tags "$key"); do docker tag "$first" "$tag"; done
   if [ -n "$PUSH" ]; then

@@ -17,5 +17,5 @@ if alive; then
   gone "$pid" || { say "engine $NAME does not end by itself: killed"; kill -9 "$pid"; gone "$pid"; }
 fi
 sweep
-[ "${2:-}" != --purge ] || rm -rf --one-file-system "$I/data" "$I/dockerd.log" "$I/daemon.json" "$I/pulled"
+[ "${2:-}" != --purge ] || rm -rf --one-file-system "$I/data" "$I/dockerd.log" "$I/daemon.json" "$I/pulled" "$I/octet"
 say "engine $NAME is stopped"

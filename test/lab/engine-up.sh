@@ -49,18 +49,23 @@ sweep
 mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo 1 > /proc/sys/net/ipv4/ip_forward
 iptables -w -t nat -S > /dev/null 2>&1 || die "engine $NAME: iptables cannot be used here (this kernel or container does not allow it)"
+mkdir -p /run/lock
 BRIDGE=gl$(cksum <<< "$LAB" | awk '{printf "%04x", $1 % 65536}')-$NAME
-# 10.O.0.0/24 for the bridge, 10.O.128.0/17 for other networks, with the first O that no interface or route has
+# 10.O.0.0/24 for the bridge, 10.O.128.0/17 for other networks, with the O it had before, else the first that is free
 (
   flock 7
-  octet=$V
   ip link del "$BRIDGE" 2> /dev/null || true          # left by a folder that was deleted
-  while ip -4 -o addr | grep -q " 10\.$octet\." || ip -4 route | grep -q "^10\.$octet\."; do octet=$((octet + 1)); done
+  used=$(ip -4 -o addr; ip -4 route)
+  had=$(cat "$I/octet" 2> /dev/null || true); octet=${had:-$V}
+  while grep "\b10\.$octet\." <<< "$used" > /dev/null; do octet=$((octet % 250 + 1)); done
+  # dockerd remembers the networks it made, and would give the bridge its old address again
+  [ "$octet" = "$had" ] || rm -f "$I/data/network/files/local-kv.db"
   ip link add "$BRIDGE" type bridge || die "engine $NAME: cannot make the bridge $BRIDGE"
   ip addr add "10.$octet.0.1/24" dev "$BRIDGE"
-  echo "$BRIDGE $octet" > "$I/net"
-) 7> /run/lock/galley-lab-net.lock 9>&-
-read -r _ OCTET < "$I/net"
+  echo "$octet" > "$I/octet"
+  echo "$BRIDGE" > "$I/net"
+) 7> /run/lock/galley-lab-net.lock
+OCTET=$(cat "$I/octet")
 # a network wider than the way out loses large packets
 MTU=$(ip -o link show "$(ip -4 route show default | awk '{print $5; exit}')" 2> /dev/null | sed -n 's/.* mtu \([0-9]*\).*/\1/p') || true
 MTU=${MTU:-1500}
@@ -91,6 +96,9 @@ cat > "$I/daemon.json" << CONF
   "debug": $DEBUG
 }
 CONF
+if ldd "$(command -v dockerd)" 2> /dev/null | grep 'not found' > /dev/null; then
+  LD_LIBRARY_PATH=$(dirname "$(find "$BIN/root" -name 'lib*.so.*' | sed -n 1p)"); export LD_LIBRARY_PATH
+fi
 detach "$I/dockerd.log" dockerd --config-file "$I/daemon.json" --data-root "$I/data" --exec-root "$I/exec" \
   --pidfile "$I/docker.pid" -H "unix://$I/docker.sock"
 started=$!

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # engine.lib.sh - sourced by engine-up.sh and engine-down.sh: one instance of an engine, its folder and what is left of it
 # when it was killed. Needs NAME.
-I=$LAB/$NAME                      # data/, exec/, docker.sock, docker.pid, net (bridge and octet), rules
+I=$LAB/$NAME                      # data/, exec/, docker.sock, docker.pid, octet (of its subnets), net (its bridge), rules
 export I
 
 # alive: the dockerd of this instance's pid file runs
@@ -19,7 +19,7 @@ sweep() (
   for pid in /proc/[0-9]*; do
     case $(readlink "$pid/exe" 2> /dev/null) in
       "$LAB"/*/containerd | "$LAB"/*/containerd-shim* | "$LAB"/*/docker-proxy | "$LAB"/*/runc)
-        if tr '\0' '\n' < "$pid/cmdline" 2> /dev/null | grep -qF -- "$I/"; then kill -9 "${pid#/proc/}" 2> /dev/null; fi;;
+        if tr '\0' '\n' < "$pid/cmdline" 2> /dev/null | grep -F -- "$I/" > /dev/null; then kill -9 "${pid#/proc/}" 2> /dev/null; fi;;
     esac
   done
   awk -v p="$I/" 'index($2, p) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do umount -l "$(printf '%b' "$mount")"; done
@@ -29,6 +29,6 @@ sweep() (
     rm -f "$I/rules"
   fi
   # an instance without this file does not own a bridge of that name
-  if read -r bridge _ 2> /dev/null < "$I/net"; then ip link del "$bridge" 2> /dev/null; fi
+  if [ -s "$I/net" ]; then ip link del "$(cut -d" " -f1 "$I/net")" 2> /dev/null; fi
   rm -rf --one-file-system "$I/net" "$I/docker.sock" "$I/docker.pid" "$I/exec" "$I/by-tests"
 )

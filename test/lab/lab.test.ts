@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
   docker,
@@ -8,6 +9,7 @@ import {
   purgeImage,
 } from "../support/engines.js";
 import { ask } from "../support/served.js";
+import { labDirectory } from "./scripts.js";
 
 onEachEngine((engine) => {
   test("answers with the version and the image store that its name claims", async () => {
@@ -17,7 +19,7 @@ onEachEngine((engine) => {
       value.startsWith("io.containerd.snapshotter"),
     );
     expect(containerd).toBe(engine.store === "containerd");
-    expect(info.DockerRootDir, "an engine of the lab has its own data").toMatch(/galley-lab|lab-/);
+    expect(info.DockerRootDir).toBe(join(labDirectory(), engine.name, "data"));
   });
 
   test("has base images that run as what they stand for", async () => {

@@ -8,8 +8,10 @@ const images = [
   "alpine:3.20",
   "debian:bookworm-slim",
   "node:22",
+  "node:22-slim",
   "python:3.11-slim",
   "nginx:latest",
+  "nginx:alpine",
 ];
 
 export default async function setup(): Promise<() => Promise<void>> {
