@@ -40,20 +40,24 @@ export async function* containerLog(
   }
 }
 
-/** The last lines of both streams in the order in which they were written, without line ends. */
+/** The last lines of both streams in the order in which they ended, without line ends. */
 export async function lastLogLines(
   docker: Docker,
   id: string,
   lines: number,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const parts: Buffer[] = [];
-  for await (const { data } of containerLog(docker, id, { signal, tail: lines })) parts.push(data);
-  return Buffer.concat(parts)
-    .toString("utf8")
-    .split(/\r?\n/)
-    .filter((line, at, all) => line !== "" || at < all.length - 1)
-    .slice(-lines);
+  const found: string[] = [];
+  // A line of one stream may be cut in two by a line of the other.
+  const unended = { 1: "", 2: "" };
+  const decoders = { 1: new TextDecoder(), 2: new TextDecoder() };
+  for await (const { stream, data } of containerLog(docker, id, { signal, tail: lines })) {
+    const parts = (unended[stream] + decoders[stream].decode(data, { stream: true })).split(/\r?\n/);
+    unended[stream] = parts.pop() ?? "";
+    found.push(...parts);
+  }
+  found.push(...Object.values(unended).filter((line) => line !== ""));
+  return found.slice(-lines);
 }
 
 /** Always as a stream: the library's own `logs` parses a whole answer as JSON where it can, and a log may be JSON. */

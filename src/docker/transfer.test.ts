@@ -22,6 +22,14 @@ test("Progress adds up over the layers, and the digest of a push comes back.", a
   expect(result).toEqual({ digest: "sha256:abc" });
 });
 
+test("The containerd store tells the digest of a push in words.", async () => {
+  const digest = `sha256:${"a".repeat(64)}`;
+  const result = await followTransfer(stream(`{"status":"v1: digest: ${digest} size: 892"}\n`), {
+    signal: never,
+  });
+  expect(result).toEqual({ digest });
+});
+
 test("A failure that is told within the stream is thrown.", async () => {
   const failing = stream('{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}\n');
   await expect(followTransfer(failing, { signal: never })).rejects.toThrow("manifest unknown");

@@ -56,6 +56,8 @@ export async function followTransfer(
       if (typeof failed === "string") throw Object.assign(new TransferRefused(failed), { statusCode: 500 });
       const told = (message.aux as { Digest?: unknown } | undefined)?.Digest;
       if (typeof told === "string") digest = told;
+      // With the containerd store the digest comes in words only.
+      digest ??= /^[^\s:]+: digest: (sha256:[0-9a-f]{64}) size: \d+$/.exec(String(message.status))?.[1];
       const detail = message.progressDetail as { current?: unknown; total?: unknown } | undefined;
       if (
         typeof message.id !== "string" ||
