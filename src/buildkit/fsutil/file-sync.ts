@@ -39,7 +39,7 @@ export function createFileSync(
     try {
       await sendTree(call, tree, filterOf(call), counter);
     } catch (error) {
-      if (!call.signal.aborted) options.onError?.(error, name);
+      if (error !== call.signal.reason) options.onError?.(error, name);
       throw error;
     } finally {
       clearInterval(timer);
