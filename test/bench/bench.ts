@@ -111,10 +111,10 @@ export class Bench implements Parts {
     return measure(command, this.signal);
   }
 
-  /** The name of an image that is removed at the end. */
-  image(name: string): string {
+  /** The name of an image, or with `suffixes` what the names of several begin with; they are removed at the end. */
+  image(name: string, suffixes: readonly string[] = [""]): string {
     const reference = `galley-bench-${process.pid}/${name}`;
-    this.images.push(reference);
+    this.images.push(...suffixes.map((suffix) => reference + suffix));
     return reference;
   }
 

@@ -22,6 +22,8 @@ export interface Measured {
   readonly startedAt: number;
   /** Milliseconds from spawn to `watchFor`; absent when it was not printed. */
   readonly seenMs?: number;
+  /** All that were printed, on both streams. */
+  readonly lines: number;
 }
 
 /** No command of the benchmark takes longer unless it hangs. */
@@ -42,9 +44,11 @@ export function measure(
     const stdout = new Tail();
     const stderr = new Tail();
     let seenMs: number | undefined;
+    let lines = 0;
     for (const [stream, tail] of [[child.stdout, stdout] as const, [child.stderr, stderr] as const]) {
       stream.on("data", (chunk: Buffer) => {
         tail.add(chunk);
+        lines += countLines(chunk);
         // The text may lie across two chunks.
         if (watchFor !== undefined && seenMs === undefined && tail.recent().includes(watchFor))
           seenMs = performance.now() - startedAt;
@@ -71,10 +75,17 @@ export function measure(
         stdout: stdout.text,
         stderr: stderr.text,
         startedAt,
+        lines,
         ...(seenMs !== undefined && { seenMs }),
       });
     });
   });
+}
+
+function countLines(chunk: Buffer): number {
+  let lines = 0;
+  for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
+  return lines;
 }
 
 /** Notes the peak of a process and of its children: the docker CLI runs buildx, and galley runs git. */
@@ -113,6 +124,7 @@ export async function measureInTurn(commands: readonly Command[], signal: AbortS
 const joined = (all: readonly Measured[], startedAt: number): Omit<Measured, "peakBytes"> => ({
   startedAt,
   wallMs: performance.now() - startedAt,
+  lines: all.reduce((sum, { lines }) => sum + lines, 0),
   stdout: all.map(({ stdout }) => stdout).join(""),
   stderr: all.map(({ stderr }) => stderr).join(""),
 });

@@ -50,7 +50,7 @@ export interface Row {
 }
 
 /** How a figure is shown. Milliseconds become s or ms; bytes become MB (1,000,000). */
-export type Unit = "s" | "ms" | "MB" | "MB/s" | "files/s" | "lines/s";
+export type Unit = "s" | "ms" | "MB" | "MB/s" | "files/s" | "lines";
 
 export interface Target {
   readonly text: string;

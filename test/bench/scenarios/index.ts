@@ -2,6 +2,7 @@ import type { Scenario } from "../scenario.js";
 import { coldLarge, coldSmall } from "./cold.js";
 import { exports } from "./export.js";
 import { freshClone } from "./fresh-clone.js";
+import { gateway } from "./gateway.js";
 import { hugeFile } from "./huge-file.js";
 import { clippedLog, wholeLog } from "./log.js";
 import { monorepo } from "./monorepo.js";
@@ -20,5 +21,6 @@ export const scenarios: readonly Scenario[] = [
   ...exports,
   start,
   version,
+  gateway,
   hugeFile,
 ];
