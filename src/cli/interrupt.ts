@@ -10,11 +10,15 @@ export function interruptSignal(process: NodeJS.Process): { signal: AbortSignal;
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // Neither a signal handler nor a deadline keeps Node running: without this, a command that waits for nothing else would end in
+  // the middle of its work.
+  const alive = setInterval(() => {}, 2 ** 30);
   return {
     signal: controller.signal,
     release: () => {
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
+      clearInterval(alive);
     },
   };
 }

@@ -1,0 +1,103 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { labEngines } from "../support/engines.js";
+import { galley } from "../support/galley.js";
+
+const root = mkdtempSync(join(tmpdir(), "galley-usage-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const [engine] = labEngines().filter(({ name }) => name === "28c");
+if (!engine) throw new Error("the lab has no engine 28c");
+
+test.each([
+  [["build", "--nonsense", "."], "unknown option '--nonsense'"],
+  [["build", join(root, "nowhere")], "nowhere"],
+  [["build", "--ulimit", "x", "."], "not a limit"],
+  [["build", "-t", "Not A Name", "."], "is not the name of an image"],
+  [["build", "-o", "type=zip,dest=a", "."], "zip"],
+  [["build", "--progress", "loud", "."], "loud"],
+  [["build", "--secret", "src=a,value=hunter2", "."], 'unexpected field "value"'],
+  [["build", "--build-context", "x", "."], "not of the form"],
+  [["build", "--repo", "../x", "."], "not a repository key"],
+  [["up", join(root, "nowhere")], "no repository"],
+  [["nonsense"], "unknown command"],
+])("galley %j is a usage error that says what is wrong", async (args, sentence) => {
+  const { code, stderr, stdout } = await galley(engine, args, { cwd: root });
+  expect(code, stderr).toBe(2);
+  expect(stderr).toContain(sentence);
+  expect(stderr).not.toMatch(/unexpected error|hunter2|\n\s+at /);
+  expect(stdout).toBe("");
+});
+
+describe("help", () => {
+  test.each(["build", "doctor", "up", "down"])(
+    "galley %s --help shows its flags and examples",
+    async (command) => {
+      const { code, stdout } = await galley(engine, [command, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Usage: galley ${command}`);
+    },
+  );
+});
+
+test("an engine that is not there is one sentence with what to do", async () => {
+  const env = { DOCKER_HOST: `unix://${join(root, "no.sock")}` };
+  writeFileSync(join(root, "Dockerfile"), "FROM scratch\n");
+  const { code, stderr } = await galley(engine, ["build", root], { env });
+  expect(code).toBe(1);
+  expect(stderr).toContain("no.sock");
+  expect(stderr).toContain("What to do:");
+  const doctor = await galley(engine, ["doctor", "--json"], { env });
+  expect(doctor.code).toBe(1);
+  expect(JSON.parse(doctor.stdout)).toMatchObject({
+    ok: false,
+    checks: [{ check: "engine", state: "problem" }],
+  });
+});
+
+test("the doctor says for every engine what it can do, and finds that builds work", async () => {
+  for (const each of labEngines()) {
+    const { code, stdout } = await galley(each, ["doctor", "--json"]);
+    const { ok, checks } = JSON.parse(stdout);
+    expect({ code, ok }, stdout).toEqual({ code: 0, ok: true });
+    const state = (name: string) => checks.find(({ check }: { check: string }) => check === name)?.state;
+    expect(state("a small build")).toBe("ok");
+    expect(state("oci and docker archives")).toBe(each.store === "containerd" ? "ok" : "limited");
+    expect(state("heredocs and COPY --link")).toBe(each.version === 20 ? "limited" : "ok");
+    for (const { state, meaning } of checks) if (state === "limited") expect(meaning).not.toBe("");
+  }
+});
+
+test("a Dockerfile is checked without building it", async () => {
+  writeFileSync(join(root, "Lint.dockerfile"), "FROM scratch as Base\nMAINTAINER x\n");
+  const { code, stdout, stderr } = await galley(engine, [
+    "build",
+    "--check",
+    "-f",
+    join(root, "Lint.dockerfile"),
+    root,
+  ]);
+  expect(code, stderr).toBe(1);
+  expect(stdout).toMatch(/MaintainerDeprecated/);
+  writeFileSync(join(root, "Clean.dockerfile"), "FROM scratch\nCOPY Dockerfile /\n");
+  const clean = await galley(engine, ["build", "--check", "-f", join(root, "Clean.dockerfile"), root]);
+  expect(clean.code, clean.stderr).toBe(0);
+  const targets = await galley(engine, [
+    "build",
+    "--call",
+    "targets",
+    "-f",
+    join(root, "Lint.dockerfile"),
+    root,
+  ]);
+  expect(targets.stdout).toMatch(/base/i);
+});
+
+test("the compiled command starts without what its subcommands need", () => {
+  const main = new URL("../../dist/src/cli/main.js", import.meta.url).pathname;
+  expect(execFileSync(process.execPath, [main, "--version"], { encoding: "utf8" })).toMatch(
+    /^\d+\.\d+\.\d+\n$/,
+  );
+});
