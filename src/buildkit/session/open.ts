@@ -52,7 +52,7 @@ export interface Session {
 /**
  * Opens a session: the connection on which the daemon calls back for files, secrets, credentials. One solve per session:
  * the daemon reuses what it has read of a directory for as long as the session lives. Throws what `dial` throws,
- * `timeout`, `cancelled`, or `option_invalid` for two services with one method.
+ * `timeout`, `cancelled`, `session_lost`, or `option_invalid` for two services with one method.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const methods = collectMethods([createHealth(), ...options.services]);
@@ -64,6 +64,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     sharedKey: options.sharedKey ?? "",
     methods: [...methods.keys()],
   });
+  if (socket.destroyed) throw lost(socket.errored);
   const onCallError = (error: unknown, path: string) => options.onCallError?.(error, path);
   const serving = serveCalls(socket, methods, onCallError, options.keepaliveMs ?? 5000);
   let ours = false;
@@ -78,12 +79,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const closed = serving.closed.then((cause) => {
     outer?.removeEventListener("abort", onAbort);
     if (ours) return undefined;
-    return new BuildKitError("session_lost", "The daemon closed the session while the build was using it.", {
-      hint: "The daemon may have been restarted, or this process was too busy to answer its health checks. Run the build again.",
-      cause,
-    });
+    return lost(cause);
   });
   return { id, closed, close };
+}
+
+function lost(cause: unknown): BuildKitError {
+  return new BuildKitError("session_lost", "The daemon closed the session while the build was using it.", {
+    hint: "The daemon may have been restarted, or this process was too busy to answer its health checks. Run the build again.",
+    cause,
+  });
 }
 
 async function dialWithin(options: SessionOptions, headers: SessionHeaders): Promise<Socket> {

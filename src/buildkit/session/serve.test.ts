@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { BuildKitError } from "../errors.js";
 import { frame, frameType, grpcHeaders, headersFrames, hello } from "./http2-frames.testing.js";
-import { deferred, framed, openPeer, openRaw, outcome, type Peer } from "./peer.testing.js";
+import { openSession } from "./open.js";
+import { deferred, framed, openPeer, openRaw, outcome, type Peer, pair } from "./peer.testing.js";
 import { RpcError, rpcStatus, type SessionCall, type SessionService } from "./service.js";
 
 const echo: SessionService = {
@@ -357,6 +359,29 @@ describe("opening a session", () => {
     second.abort();
     expect(await session.closed).toBeUndefined();
   });
+
+  test("takes a socket that is still connecting", async () => {
+    const listener = createServer().listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    const { port } = listener.address() as AddressInfo;
+    const session = await openSession({ dial: async () => connect(port, "127.0.0.1"), services: [] });
+    const [far] = (await once(listener, "connection")) as [Socket];
+    listener.close();
+    far.end();
+    expect(await session.closed).toMatchObject({ code: "session_lost" });
+  });
+
+  test.each(["tcp", "memory"] as const)(
+    "reports a %s connection that was gone before it came",
+    async (kind) => {
+      const [near, far] = await pair(kind);
+      near.destroy();
+      far.destroy();
+      await expect(openSession({ dial: async () => near, services: [] })).rejects.toMatchObject({
+        code: "session_lost",
+      });
+    },
+  );
 
   test("makes ids that the daemon takes for one word", async () => {
     const { session } = await openRaw([]);

@@ -99,7 +99,12 @@ export function serveCalls(
 }
 
 function widenConnectionWindow(session: ServerHttp2Session): void {
-  if (!session.destroyed) session.setLocalWindowSize(limits.connectionWindowBytes);
+  const widen = () => {
+    if (!session.destroyed) session.setLocalWindowSize(limits.connectionWindowBytes);
+  };
+  // On a socket that is still connecting there is nothing to set yet.
+  if (session.connecting) session.once("connect", widen);
+  else widen();
 }
 
 /**
