@@ -23,7 +23,9 @@ function lines(text: string): string[] {
           .replace(/^#\d+ /, "")
           .replace(/^\d+\.\d+ /, "TIME ")
           .replace(/ \d+\.\d+s/g, "")
-          .replace(/[0-9a-f]{64}/g, "DIGEST"),
+          .replace(/[0-9a-f]{64}/g, "DIGEST")
+          // The second build of a context sends less than the first.
+          .replace(/: \d+(\.\d\d[kM])?B/, ": SIZE"),
       )
       // Progress that is over within a tenth of a second is mentioned or not as it comes; its end always is.
       .filter((line) => !/^(transferring|resolve|exporting|sha256)/.test(line) || line.endsWith(" done"))
