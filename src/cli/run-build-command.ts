@@ -97,7 +97,9 @@ export async function runBuildCommand(
     if (flags.metadataFile)
       writeFileSync(flags.metadataFile, `${JSON.stringify(imageMetadata(built), null, 2)}\n`);
     const streamed = request.outputs.some((spec) => spec.dest === "-");
-    if (built.imageId && !streamed) stdout.write(`${built.imageId}\n`);
+    // On a terminal the renderer has just shown it.
+    const seen = settings.mode === "tty" && stdout.isTTY;
+    if (built.imageId && !streamed && !seen) stdout.write(`${built.imageId}\n`);
     return exitCode.ok;
   } catch (error) {
     await renderer?.close();

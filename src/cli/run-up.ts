@@ -187,12 +187,12 @@ async function pullMissing(
     manifest.services.map(async ({ name, build, image }) => {
       if (build || !image) return;
       if (await inspectImage(docker, image, signal)) {
-        progress.note(name, `${image} is present`);
+        progress.finish(name, { kind: "reused", image });
         return;
       }
       progress.note(name, `pulling ${image}`);
       await pullImage(docker, image, { signal, login: await registryLogin(auth, image) });
-      progress.note(name, `pulled ${image}`);
+      progress.finish(name, { kind: "reused", image });
     }),
   );
 }

@@ -4,7 +4,6 @@ export const galleyErrorCodes = [
   "interrupted",
   "engine_unreachable",
   "engine_error",
-  "engine_unsupported",
   "image_not_found",
   "image_reference_invalid",
   "container_failed",
@@ -16,7 +15,6 @@ export const galleyErrorCodes = [
   "git_repository_invalid",
   "manifest_not_found",
   "manifest_invalid",
-  "registry_config_invalid",
   "file_not_found",
 ] as const;
 
