@@ -121,6 +121,7 @@ export class DiskWalk implements WalkSource<OpenDirectory, WalkNode> {
     try {
       return { anchor: open(), prefix };
     } catch (error) {
+      if (error instanceof BuildKitError) throw error;
       const code = errorCode(error);
       if (code === "ELOOP" || code === "ENOTDIR") throw exchanged(prefix.slice(0, -1), error);
       throw unreadable(prefix, error);
