@@ -6,6 +6,7 @@ import {
   BuildKitError,
   chooseProgress,
   createRenderer,
+  onProcessExit,
   openOutput,
   type ProgressRenderer,
   systemClock,
@@ -46,12 +47,13 @@ export async function runBuildCommand(
     });
     const request = await buildRequest(argument, flags, { cwd, env, stdin: process.stdin });
     client = await BuildKitClient.connect(flags.builder, { env, signal });
-    const auth = await registryAuth(env, (message) => renderer?.note(undefined, `warning: ${message}`));
+    const auth = await registryAuth(env, (message) => renderer?.warn(undefined, message));
     const envelope = createEventEnvelope({ now: Date.now, newId: randomUUID });
     renderer = createRenderer({
       ...settings,
       output,
       clock: systemClock(),
+      onExit: onProcessExit,
       wrap: (event) => envelope(event),
     });
     const progress = renderer;
@@ -65,7 +67,7 @@ export async function runBuildCommand(
         credentialsSentTo: auth.sentTo,
         onStatus: (status) => progress.update(undefined, status),
         onSourceMap: (map) => progress.sourceMap(undefined, map),
-        onWarning: (message) => progress.note(undefined, `warning: ${message}`),
+        onWarning: (message) => progress.warn(undefined, message),
         push: async (name) => {
           progress.note(undefined, `pushing ${name}`);
           const login = await registryLogin(auth, name);

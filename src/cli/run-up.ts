@@ -12,6 +12,7 @@ import {
   chooseProgress,
   createRenderer,
   formatDuration,
+  onProcessExit,
   openOutput,
   type ProgressRenderer,
   type RegistryAuth,
@@ -62,6 +63,7 @@ export async function runUp(argument: string, flags: UpFlags, process: NodeJS.Pr
       ...settings,
       output,
       clock: systemClock(),
+      onExit: onProcessExit,
       wrap: (event, build) => envelope(event, build),
     });
     const progress = renderer;
@@ -75,7 +77,7 @@ export async function runUp(argument: string, flags: UpFlags, process: NodeJS.Pr
         progress: (service) => ({
           onStatus: (status) => progress.update(service, status),
           onSourceMap: (map) => progress.sourceMap(service, map),
-          onWarning: (message) => progress.note(service, `warning: ${message}`),
+          onWarning: (message) => progress.warn(service, message),
         }),
         onBuilt: (service, image) =>
           progress.finish(service, { kind: "built", ...(image.imageId ? { image: image.imageId } : {}) }),
