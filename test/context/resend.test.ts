@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createDirectoryTree } from "../../src/buildkit/index.js";
@@ -64,6 +64,7 @@ onEachEngine((engine) => {
   test("An unchanged directory is not sent again, a changed file is.", () =>
     withFolder(async (folder) => {
       await writeTree(folder, { a: "1", "b/c": "2", "b/d": "3" });
+      linkSync(join(folder, "a"), join(folder, "z-hard-link"));
       symlinkSync("b/c", join(folder, "symlink"));
       const sharedKey = freshKey();
       const send = async () => {

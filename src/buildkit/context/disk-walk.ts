@@ -107,7 +107,8 @@ export class DiskWalk implements WalkSource<OpenDirectory, WalkNode> {
     if (!stat.isFile() || stat.nlink < 2n) return entry;
     const identity = `${stat.dev}:${stat.ino}`;
     const first = this.linked.get(identity);
-    if (first !== undefined) return { ...entry, size: 0, linkname: first };
+    // With its size: that is what the daemon compares with, and a link it takes for changed drags its file along.
+    if (first !== undefined) return { ...entry, linkname: first };
     this.linked.set(identity, entry.path);
     return entry;
   }

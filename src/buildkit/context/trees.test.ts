@@ -128,8 +128,8 @@ test("further names of a file are hard links to the first one that is sent", asy
   expect(all.map((entry) => [entry.path.toString(), entry.linkname?.toString(), entry.size])).toEqual([
     ["a", undefined, 0],
     ["a/first", undefined, 7],
-    ["b", "a/first", 0],
-    ["c", "a/first", 0],
+    ["b", "a/first", 7],
+    ["c", "a/first", 7],
   ]);
   const filtered = await entries(createDirectoryTree(root), { excludePatterns: ["a"] });
   expect(filtered.map((entry) => entry.linkname?.toString())).toEqual([undefined, "b"]);

@@ -6,7 +6,7 @@ export interface TreeEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Bytes; 0 for anything but a regular file. */
+  /** Bytes; 0 for anything but a regular file. A hard link has the size of its file. */
   readonly size: number;
   /** Nanoseconds since 1970. */
   readonly modTime: bigint;
