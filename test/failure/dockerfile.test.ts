@@ -198,19 +198,21 @@ onEachEngine((engine) => {
       expect(`${error.stack}${JSON.stringify(error)}${String(error.cause)}`).not.toContain("hunter2");
     });
 
-    test.skipIf(engine.version === 20)("a heredoc that fails has all of its lines", async () => {
-      const error = await failureOfDockerfile(
-        client,
-        "FROM busybox\nRUN <<EOT\nset -e\nfalse\nEOT\nUSER a\n",
-      );
-      expect(error.code).toBe("step_failed");
-      expect(guiltyLines(error)).toEqual([2, 3, 4, 5]);
-    });
-
-    test.runIf(engine.version === 20)("a heredoc on an engine that has none is explained", async () => {
-      const error = await failureOfDockerfile(client, "FROM busybox\nRUN <<EOT\nset -e\nfalse\nEOT\n");
-      expect(error.code).toBe("dockerfile_syntax");
-      expect(error.hint).toContain("does not know heredocs");
-    });
+    if (engine.version === 20) {
+      test("a heredoc on an engine that has none is explained", async () => {
+        const error = await failureOfDockerfile(client, "FROM busybox\nRUN <<EOT\nset -e\nfalse\nEOT\n");
+        expect(error.code).toBe("dockerfile_syntax");
+        expect(error.hint).toContain("does not know heredocs");
+      });
+    } else {
+      test("a heredoc that fails has all of its lines", async () => {
+        const error = await failureOfDockerfile(
+          client,
+          "FROM busybox\nRUN <<EOT\nset -e\nfalse\nEOT\nUSER a\n",
+        );
+        expect(error.code).toBe("step_failed");
+        expect(guiltyLines(error)).toEqual([2, 3, 4, 5]);
+      });
+    }
   });
 });

@@ -12,8 +12,6 @@ const registryDeadlineMs = 3000;
 /**
  * `toBuildError` with what a second look can add: into the served trees (which must still be open), and, where a base image
  * was not found, at its registry, to tell a missing tag from a missing repository. Never throws; takes five seconds at most.
- *
- * @public called by the solve
  */
 export async function describeFailure(
   error: unknown,
