@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
-import { FrameDecoder, framePrefix } from "./frames.js";
+import { framePrefix } from "./frames.js";
+import { readMessages } from "./message-reader.js";
 import type { SessionMetadata } from "./metadata.js";
 import { RpcError, rpcStatus, type SessionCall } from "./service.js";
 import { statusTrailers } from "./status.js";
@@ -17,7 +18,7 @@ export class Http2Call implements SessionCall {
   readonly messages: AsyncIterable<Uint8Array>;
   readonly #stream: ServerHttp2Stream;
   readonly #controller = new AbortController();
-  readonly #decoder: FrameDecoder;
+  readonly #messageBytes: number;
   readonly #deadline: NodeJS.Timeout | undefined;
   #waiting: { resolve: () => void; reject: (reason: unknown) => void }[] = [];
   #finished = false;
@@ -33,7 +34,7 @@ export class Http2Call implements SessionCall {
     this.path = path;
     this.metadata = metadata;
     this.signal = this.#controller.signal;
-    this.#decoder = new FrameDecoder(limits.messageBytes);
+    this.#messageBytes = limits.messageBytes;
     this.messages = { [Symbol.asyncIterator]: () => this.#read() };
     if (limits.timeoutMs !== undefined) {
       this.#deadline = setTimeout(() => {
@@ -98,18 +99,19 @@ export class Http2Call implements SessionCall {
     if (this.#reading) throw new RpcError(rpcStatus.internal, "the messages of a call can be read once");
     this.#reading = true;
     try {
-      // Leaving the loop early must not destroy the stream: the answer still has to go out.
-      for await (const chunk of this.#stream.iterator({ destroyOnReturn: false })) {
-        yield* this.#decoder.push(chunk);
-      }
+      yield* readMessages(this.#stream, this.#messageBytes);
     } catch (error) {
-      throw this.signal.aborted || this.#stream.destroyed ? this.#over() : error;
+      throw this.#isReset() ? this.#over() : error;
     } finally {
       this.#reading = false;
       if (this.#finished && !this.#stream.destroyed) this.#stream.resume();
     }
-    if (this.#stream.aborted) throw this.#over();
-    this.#decoder.end();
+    // A reset ends the stream, too; what was read until then must not pass for all there was.
+    if (this.#isReset()) throw this.#over();
+  }
+
+  #isReset(): boolean {
+    return this.#stream.aborted || this.signal.aborted;
   }
 
   #written(): void {

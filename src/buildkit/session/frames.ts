@@ -3,6 +3,8 @@ import { RpcError, rpcStatus } from "./service.js";
 /** gRPC's length prefix: one byte of flags (bit 0: compressed), four bytes of length, big endian. */
 export const prefixBytes = 5;
 const firstCapacity = 4096;
+/** Memory taken per byte that has arrived: a message of 256 KB in DATA frames of 16 KB is copied once, not five times. */
+const growth = 16;
 
 /** The prefix that goes before a message of `length` bytes. We never compress. */
 export function framePrefix(length: number): Buffer {
@@ -79,9 +81,7 @@ export class FrameDecoder {
     if (piece.length === 0) return;
     const held = this.#held + piece.length;
     if (held > this.#partial.length) {
-      const grown = Buffer.allocUnsafe(
-        Math.min(wanted, Math.max(held, firstCapacity, this.#partial.length * 2)),
-      );
+      const grown = Buffer.allocUnsafe(Math.min(wanted, Math.max(held * growth, firstCapacity)));
       this.#partial.copy(grown, 0, 0, this.#held);
       this.#partial = grown;
     }

@@ -301,6 +301,31 @@ describe.each(["tcp", "memory"] as const)("a session over a %s connection", (kin
     expect(ended.status).toBe(rpcStatus.aborted);
   });
 
+  test("lets a method stop reading after the first message and still answer", async () => {
+    const first = method(async (call) => {
+      for await (const message of call.messages) {
+        await call.send(message);
+        break;
+      }
+      await call.send(Buffer.from("done"));
+    });
+    const peer = await peerOf([first], kind);
+    const chunks = Array.from({ length: 40 }, (_, index) => Buffer.alloc(index === 0 ? 3 : 1_000_000, "a"));
+    const { messages, status } = await peer.call("/t.T/Run", chunks);
+    expect(status).toBe(0);
+    expect(messages.map(String)).toEqual(["aaa", "done"]);
+  });
+
+  test("refuses to read the messages of a call twice at once", async () => {
+    const twice = method(async (call) => {
+      const one = call.messages[Symbol.asyncIterator]();
+      await one.next();
+      await call.messages[Symbol.asyncIterator]().next();
+    });
+    const peer = await peerOf([twice], kind);
+    expect((await peer.call("/t.T/Run", [Buffer.of(1)])).status).toBe(rpcStatus.internal);
+  });
+
   test("resolves `closed` with nothing and aborts the calls when we close it", async () => {
     const started = deferred<SessionCall>();
     const peer = await peerOf(
