@@ -37,6 +37,8 @@ async function mergeDirectory(from: Buffer, to: Buffer): Promise<void> {
     // Moving a directory rewrites its `..`, which takes write permission on it.
     await chmod(source, moved.mode | 0o700);
     if (there?.isDirectory()) {
+      // An earlier export may have closed it.
+      if ((there.mode & 0o300) !== 0o300) await chmod(target, there.mode | 0o700);
       await mergeDirectory(source, target);
     } else {
       if (there !== undefined) await rm(toPath(target), { force: true });
