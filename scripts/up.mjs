@@ -26,7 +26,7 @@ for (const line of engine.stdout.split("\n")) {
 const repository = sampleRepository(join(root, "examples/shop"), join(root, ".galley/repos/shop.git"));
 const child = spawn(
   process.execPath,
-  [join(root, "dist/src/cli/main.js"), "up", `${repository}#main`, ...process.argv.slice(2)],
+  [join(root, "dist/cli/main.js"), "up", `${repository}#main`, ...process.argv.slice(2)],
   {
     cwd: root,
     env,

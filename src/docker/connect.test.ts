@@ -35,27 +35,27 @@ test("The address wins over DOCKER_HOST and its companions.", async () => {
   vi.stubEnv("DOCKER_HOST", "tcp://192.0.2.1:2376");
   vi.stubEnv("DOCKER_TLS_VERIFY", "1");
   vi.stubEnv("DOCKER_PATH_PREFIX", "/elsewhere");
-  expect(await inspectImage(connectDocker({ socketPath }), "x", soon())).toMatchObject({
+  expect(await inspectImage(await connectDocker({ socketPath }), "x", soon())).toMatchObject({
     id: "over the socket",
   });
 
   const tcp = await listening(200, { Id: "over tcp" });
   vi.stubEnv("DOCKER_HOST", "unix:///nowhere.sock");
   const { port } = tcp.address() as AddressInfo;
-  expect(await inspectImage(connectDocker({ host: "127.0.0.1", port }), "x", soon())).toMatchObject({
+  expect(await inspectImage(await connectDocker({ host: "127.0.0.1", port }), "x", soon())).toMatchObject({
     id: "over tcp",
   });
 });
 
 test("An engine that is not there, and one that says no, are told apart.", async () => {
-  const docker = connectDocker({ socketPath: "/nowhere/docker.sock" });
+  const docker = await connectDocker({ socketPath: "/nowhere/docker.sock" });
   await expect(inspectImage(docker, "x", soon())).rejects.toMatchObject({
     code: "engine_unreachable",
     hint: expect.stringContaining("DOCKER_HOST"),
   });
   const failing = await listening(500, { message: "the disk is on fire" });
   const { port } = failing.address() as AddressInfo;
-  const broken = connectDocker({ host: "127.0.0.1", port });
+  const broken = await connectDocker({ host: "127.0.0.1", port });
   await expect(engineFacts(broken, soon())).rejects.toMatchObject({
     code: "engine_error",
     message: expect.stringContaining("the disk is on fire"),

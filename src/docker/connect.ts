@@ -1,5 +1,5 @@
 import { Agent } from "node:https";
-import Dockerode from "dockerode";
+import type Dockerode from "dockerode";
 import { GalleyError } from "../errors/index.js";
 
 /** Certificates of a TLS connection, as PEM bytes. Without `ca` the system's roots decide. */
@@ -22,10 +22,11 @@ export type DockerAddress =
 export type Docker = Dockerode;
 
 /**
- * Opens nothing yet: each call dials by itself. The environment has no say: the client library would let DOCKER_HOST and
+ * Opens nothing yet: each call dials by itself. The client library is loaded here and not with the room: it is large, and most
+ * builds never start a container. The environment has no say: the client library would let DOCKER_HOST and
  * its companions win over the address, unless every option that they set is given.
  */
-export function connectDocker(address: DockerAddress): Docker {
+export async function connectDocker(address: DockerAddress): Promise<Docker> {
   const plain = {
     protocol: "http",
     host: undefined,
@@ -36,7 +37,8 @@ export function connectDocker(address: DockerAddress): Docker {
   };
   const apart = { username: undefined, pathPrefix: undefined, timeout: undefined, headers: {} };
   try {
-    if ("socketPath" in address) return connection({ ...plain, ...apart, socketPath: address.socketPath });
+    if ("socketPath" in address)
+      return await connection({ ...plain, ...apart, socketPath: address.socketPath });
     const { host, port, tls } = address;
     const target = {
       ...plain,
@@ -45,7 +47,7 @@ export function connectDocker(address: DockerAddress): Docker {
       port,
       socketPath: undefined,
     };
-    if (tls === undefined) return connection(target);
+    if (tls === undefined) return await connection(target);
     const { ca, cert, key, serverName, skipVerify } = tls;
     const agent = new Agent({
       ca,
@@ -54,7 +56,7 @@ export function connectDocker(address: DockerAddress): Docker {
       servername: serverName,
       rejectUnauthorized: skipVerify !== true,
     });
-    return connection({ ...target, protocol: "https", ca, cert, key, agent });
+    return await connection({ ...target, protocol: "https", ca, cert, key, agent });
   } catch (cause) {
     throw new GalleyError(
       "engine_unreachable",
@@ -68,6 +70,7 @@ export function connectDocker(address: DockerAddress): Docker {
 }
 
 /** The library's types know neither `undefined` nor `agent`. */
-function connection(options: object): Docker {
-  return new Dockerode(options as Dockerode.DockerOptions);
+async function connection(options: object): Promise<Docker> {
+  const { default: Client } = await import("dockerode");
+  return new Client(options as Dockerode.DockerOptions);
 }

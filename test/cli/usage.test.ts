@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -96,7 +96,8 @@ test("a Dockerfile is checked without building it", async () => {
 });
 
 test("the compiled command starts without what its subcommands need", () => {
-  const main = new URL("../../dist/src/cli/main.js", import.meta.url).pathname;
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
   expect(execFileSync(process.execPath, [main, "--version"], { encoding: "utf8" })).toMatch(
     /^\d+\.\d+\.\d+\n$/,
   );

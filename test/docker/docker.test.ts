@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import {
   connectDocker,
   containerLog,
@@ -27,7 +27,10 @@ afterEach(async () => {
 });
 
 onEachEngine((engine) => {
-  const docker: Docker = connectDocker({ socketPath: engine.dockerHost.slice("unix://".length) });
+  let docker: Docker;
+  beforeAll(async () => {
+    docker = await connectDocker({ socketPath: engine.dockerHost.slice("unix://".length) });
+  });
 
   /** A container of busybox on a network of its own; both go away after the test. */
   const started = async (command: readonly string[], publish: Record<number, number> = {}) => {

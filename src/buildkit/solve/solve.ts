@@ -1,12 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { BuildKitError } from "../errors.js";
-import { FailureEvidence, readContextFacts, toBuildError } from "../failure/index.js";
+import { describeFailure, FailureEvidence } from "../failure/index.js";
 import { openSession, type Session } from "../session/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
 import { SolveFailure } from "./failure.js";
 import { runSolve } from "./run.js";
 import { type SolveServices, solveServices } from "./services.js";
 import type { SolveOptions, SolveResult, StepSourceMap } from "./types.js";
+
+/** A daemon that asks again and again for what it cannot get must not fill the memory. */
+const callErrorsKept = 100;
 
 /**
  * Builds: opens a session that serves what the build needs, solves, follows its progress, and leaves nothing behind.
@@ -37,6 +40,7 @@ async function trySolve(
   let session: Session | undefined;
   let services: SolveServices | undefined;
   let succeeded = false;
+  const callErrors: BuildKitError[] = [];
   try {
     signal?.throwIfAborted();
     services = await solveServices(options);
@@ -45,6 +49,9 @@ async function trySolve(
       services: services.services,
       ...(options.sharedKey === undefined ? {} : { sharedKey: options.sharedKey }),
       ...(signal === undefined ? {} : { signal }),
+      onCallError: (error) => {
+        if (error instanceof BuildKitError && callErrors.length < callErrorsKept) callErrors.push(error);
+      },
     });
     const outcome = await runSolve({
       transport,
@@ -69,19 +76,19 @@ async function trySolve(
   } catch (error) {
     const found = error instanceof SolveFailure ? error : new SolveFailure(error, {});
     const servedError = services?.failure();
-    const aborted = signal?.aborted ?? false;
-    throw toBuildError(found.error, {
+    const known = {
       ...found.known,
-      ...(aborted ? {} : await readContextFacts(options.trees, options.frontendAttrs)),
-      aborted,
+      aborted: signal?.aborted ?? false,
       abortReason: signal?.reason,
       evidence,
+      callErrors,
       endpoint: transport.where,
       ...(sourceMap === undefined ? {} : { sourceMap }),
       ...(servedError === undefined ? {} : { servedError }),
       ...(options.frontendAttrs === undefined ? {} : { frontendAttrs: options.frontendAttrs }),
       ...(options.credentialsSentTo === undefined ? {} : { credentialsSentTo: options.credentialsSentTo }),
-    });
+    };
+    throw await describeFailure(found.error, known, options.trees);
   } finally {
     await session?.close();
     if (!succeeded) await services?.discard();
