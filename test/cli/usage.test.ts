@@ -98,7 +98,6 @@ test("a Dockerfile is checked without building it", async () => {
 test("the compiled command starts without what its subcommands need", () => {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
-  expect(execFileSync(process.execPath, [main, "--version"], { encoding: "utf8" })).toMatch(
-    /^\d+\.\d+\.\d+\n$/,
-  );
+  expect(execFileSync(process.execPath, [main, "--version"], { encoding: "utf8" })).toBe(`${version}
+`);
 });
