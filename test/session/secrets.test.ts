@@ -66,6 +66,8 @@ RUN --mount=type=secret,id=file --mount=type=secret,id=env,target=/e --mount=typ
       services,
     });
     expect(error?.message).toContain('Secret "tok" could not be read from');
+    expect(error).toMatchObject({ code: "secret_missing" });
+    expect(error?.hint).toContain("may read it");
   });
 
   test("a secret is in no layer, history, progress or error", async () => {
