@@ -6,10 +6,10 @@ import type { Summary } from "./summary.js";
 export function table(results: readonly RowResult[]): string {
   return aligned([
     ["scenario", "galley: median (min–max)", "buildx: median (min–max)", "ratio", "target", "met"],
-    ...results.map(({ row, subject, yardstick, ratio, met }) => [
+    ...results.map(({ row, subject, yardstick, yardstickFailed, ratio, met }) => [
       row.title,
       summary(subject, row.unit),
-      yardstick ? summary(yardstick, row.unit) : "–",
+      yardstick ? summary(yardstick, row.unit) : (yardstickFailed ?? "–"),
       ratio === undefined ? "–" : `${ratio.toPrecision(2)} ×`,
       row.target?.text ?? "–",
       met === undefined ? "–" : met ? "yes" : "**no**",
@@ -20,10 +20,10 @@ export function table(results: readonly RowResult[]): string {
 export function memoryTable(results: readonly RowResult[]): string {
   return aligned([
     ["peak memory", "galley: median (min–max)", "buildx: median (min–max)", "ratio"],
-    ...results.map(({ row, subject, yardstick, ratio }) => [
+    ...results.map(({ row, subject, yardstick, yardstickFailed, ratio }) => [
       row.title,
       summary(subject, row.unit),
-      yardstick ? summary(yardstick, row.unit) : "–",
+      yardstick ? summary(yardstick, row.unit) : (yardstickFailed ?? "–"),
       ratio === undefined ? "–" : `${ratio.toPrecision(2)} ×`,
     ]),
   ]);

@@ -22,7 +22,8 @@ export const freshClone: Scenario = {
 async function setUp(bench: Bench): Promise<Prepared> {
   const folder = join(bench.folder, "fresh");
   const dockerfile = `FROM busybox\nRUN --mount=type=bind,target=/src cat /src/${changed} && ls /src/*/* | wc -l\n`;
-  await makeTree(folder, manySmall, { Dockerfile: dockerfile });
+  // Most repositories keep .git out of their builds, and this spares buildx from sending it.
+  await makeTree(folder, manySmall, { Dockerfile: dockerfile, ".dockerignore": ".git\n" });
   const origin = join(bench.folder, "origin.git");
   await makeRepository(bench, origin, folder);
   await rm(folder, { recursive: true });

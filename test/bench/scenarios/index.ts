@@ -18,7 +18,7 @@ export const scenarios: readonly Scenario[] = [
   monorepo,
   clippedLog,
   wholeLog,
-  ...exports,
+  exports,
   start,
   version,
   gateway,

@@ -73,6 +73,9 @@ export const wholeLog: Scenario = {
   },
 };
 
+/** buildx stops reading the status three seconds after the end of the solve, and fails if it was not done. */
+const behind = { pattern: /failed to receive status/, words: "fails: cannot keep up" };
+
 async function makeContext(bench: Bench, name: string, command: string): Promise<string> {
   const folder = join(bench.folder, name);
   await mkdir(folder);
@@ -89,6 +92,7 @@ function contenders(
   const args = [...plainBuild, "--no-cache", "-o", "type=cacheonly", folder];
   return (["galley", "buildx"] as const).map((tool) => ({
     name: tool,
+    ...(tool === "buildx" && { knownFailure: behind }),
     run: () => bench.measure({ ...bench[tool](args, { DOCKER_HOST: dockerHost }), watchFor: ` ${count}\n` }),
     after: (_run, measured) => after(measured, tool),
   }));
