@@ -13,6 +13,7 @@ import { status } from "./control/status.js";
 import type { BuildKitInfo, BuildRecord, UsageRecord, Worker } from "./control/types.js";
 import { workers } from "./control/workers.js";
 import { type EngineFeatures, engineFeatures } from "./features.js";
+import { type Gateway, type GatewayOptions, runGateway } from "./gateway/index.js";
 import type { SolveStatus } from "./progress/types.js";
 import { solve } from "./solve/solve.js";
 import type { SolveOptions, SolveResult } from "./solve/types.js";
@@ -62,6 +63,11 @@ export class BuildKitClient {
   /** Builds. @throws BuildKitError that says what failed, where in the Dockerfile, and what can be done */
   async solve(options: SolveOptions): Promise<SolveResult> {
     return await solve(this.transport, options);
+  }
+
+  /** Loads sources and runs processes in containers beside builds, for as long as `use` runs. */
+  async gateway<T>(options: GatewayOptions, use: (gateway: Gateway) => Promise<T>): Promise<T> {
+    return await runGateway(this.transport, options, use);
   }
 
   /** Follows a build by its ref, also one that another client runs; replays finished ones (engines from 24 on). */

@@ -31,6 +31,13 @@ export { type LintWarning, nearest, toLintWarning } from "./failure/index.js";
 export type { EngineFeatures } from "./features.js";
 export { goMode } from "./fsutil/mode.js";
 export type { ContextTree, TreeEntry, TreeFilter } from "./fsutil/tree.js";
+export {
+  type ContainerExecOptions,
+  type ContainerMount,
+  type Gateway,
+  type GatewayOptions,
+  sourceDefinition,
+} from "./gateway/index.js";
 export * from "./progress/index.js";
 export type * from "./progress/types.js";
 export {

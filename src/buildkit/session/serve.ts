@@ -89,11 +89,16 @@ export function serveCalls(
       if (!session.destroyed) session.destroy();
     });
   });
+  // What came behind the handshake is given to the session on the next tick, and node:http2 does not look whether there
+  // still is a session then: destroying it before would end the process with a TypeError.
+  const fed = new Promise<void>((resolve) => process.nextTick(resolve));
   return {
     closed,
     destroy: () => {
-      if (!session.destroyed) session.destroy();
-      socket.destroy();
+      void fed.then(() => {
+        if (!session.destroyed) session.destroy();
+        socket.destroy();
+      });
     },
   };
 }

@@ -24,6 +24,10 @@ export async function probeHttp2(
   });
   const socket = await asSocket(dialled, signal);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  if (deadline.aborted) {
+    socket.destroy();
+    throw new BuildKitError("cancelled", "Connecting was cancelled", { cause: deadline.reason });
+  }
   const session = connect("http://localhost", { createConnection: () => socket });
   try {
     await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { type Client, type ClientDuplexStream, type ClientReadableStream, Metadata } from "@grpc/grpc-js";
+import { BuildKitError } from "../errors.js";
 
 /** A method of a gRPC service: its path, and how its messages are written and read. The tables of `proto` are such. */
 export interface RpcMethod<Request, Response> {
@@ -83,11 +84,21 @@ export function bidi<Request, Response>(
 ): BidiCall<Request, Response> {
   const call = openBidi(client, method, options);
   const release = cancelOnAbort(call, options.signal);
-  call.once("close", release);
+  // A write under way when the call ends is never called back by grpc-js.
+  const sending = new Set<(error: Error) => void>();
+  call.once("close", () => {
+    release();
+    for (const reject of sending) reject(new BuildKitError("cancelled", "The call has ended"));
+  });
   return {
     send: (message) =>
       new Promise((resolve, reject) => {
-        call.write(message, (error?: Error | null) => (error ? reject(error) : resolve()));
+        sending.add(reject);
+        call.write(message, (error?: Error | null) => {
+          sending.delete(reject);
+          if (error) reject(error);
+          else resolve();
+        });
       }),
     end: () => call.end(),
     messages: call,
