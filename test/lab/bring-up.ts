@@ -3,7 +3,8 @@
 import { spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type LabEngine, type LabEngineName, type LabRegistry, labEngine } from "./engine.js";
+import { type LabEngine, type LabEngineName, type LabRegistry, labEngine, labEngineNames } from "./engine.js";
+import { findEngine, lendImages } from "./found.js";
 import { labDirectory, labUnmet, script } from "./scripts.js";
 
 export interface LabRequest {
@@ -29,17 +30,23 @@ export interface Lab {
 /** Rejects with one sentence when this machine cannot have the lab, or with the failed script's last words. */
 export async function bringUpLab(request: LabRequest): Promise<Lab> {
   const { report, signal, images } = request;
-  const names = request.engines ?? (["28c", "26", "20", "28"] as const);
+  const wanted = request.engines ?? labEngineNames;
   const options = { report, signal };
   const unmet = await labUnmet();
   if (unmet) throw new Error(unmet);
   const letGo = await holdLab(signal);
+  let takeBack = async () => {};
   const release = async () => {
+    await takeBack();
     await letGo();
     await script("stop-marked.sh", process.env.GALLEY_LAB_KEEP === "1" ? ["--keep"] : [], { report });
   };
   try {
     await script("-c", ["host_tools"], options);
+    const address = process.env.GALLEY_TEST_DOCKER_HOST;
+    const there = address ? await findEngine(address) : undefined;
+    const found = there && wanted.includes(there.name) ? there : undefined;
+    const names = wanted.filter((name) => name !== found?.name);
     const open = `127.0.0.1:${process.env.LAB_REGISTRY_PORT || "5000"}`;
     const mark = ["--mark", "--registry-mirror", `http://${open}`];
     const engineUp = (name: LabEngineName) => script("engine-up.sh", [name, ...mark], options);
@@ -62,13 +69,14 @@ export async function bringUpLab(request: LabRequest): Promise<Lab> {
       await script("base-images.sh", ["make", "--push", open, ...images], { ...options, env });
     }
     const ready = names.map(labEngine);
+    if (found) takeBack = await lendImages(found, open, images);
     await allSettledOrThrow(
       ready.map(({ name, path }) =>
         script("pull-images.sh", [name, ...images], { ...options, env: { PATH: path } }),
       ),
     );
     return {
-      engines: ready,
+      engines: found ? [found, ...ready] : ready,
       registry: {
         open,
         auth: {

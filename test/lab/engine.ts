@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { labDirectory } from "./scripts.js";
 
-/** "c": with the containerd image store. */
-export type LabEngineName = "20" | "26" | "28" | "28c";
+/** "c": with the containerd image store. In the order in which they are brought up. */
+export const labEngineNames = ["28c", "26", "20", "28"] as const;
+export type LabEngineName = (typeof labEngineNames)[number];
 
 export interface LabEngine {
   name: LabEngineName;
@@ -18,6 +19,8 @@ export interface LabEngine {
   dockerHost: string;
   /** The folder of a docker config without logins, with the buildx plugin. Shared: take `ownDockerConfig` to log in. */
   dockerConfig: string;
+  /** It was there before the lab, which has neither set up its registry mirror nor anything else of it. */
+  found?: boolean;
   /** A value for PATH that has this engine's docker CLI first. */
   path: string;
 }

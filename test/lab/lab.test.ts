@@ -19,7 +19,7 @@ onEachEngine((engine) => {
       value.startsWith("io.containerd.snapshotter"),
     );
     expect(containerd).toBe(engine.store === "containerd");
-    expect(info.DockerRootDir).toBe(join(labDirectory(), engine.name, "data"));
+    if (!engine.found) expect(info.DockerRootDir).toBe(join(labDirectory(), engine.name, "data"));
   });
 
   test("has base images that run as what they stand for", async () => {
@@ -65,6 +65,8 @@ onEachEngine((engine) => {
     }
   });
 
+  // An engine that was there before has no mirror of ours.
+  if (engine.found) return;
   test("pulls what the registry has by its Docker Hub name", async () => {
     const name = labName("mirror");
     const pushed = `${labRegistry().open}/library/${name}:latest`;
