@@ -1,3 +1,4 @@
+import { Breath } from "../fsutil/breath.js";
 import { globMatches, parseGlob } from "./glob.js";
 import { cleanPath, joinPath, parentPath } from "./text.js";
 
@@ -9,8 +10,8 @@ export interface LinkLookup {
   names(path: string): readonly string[] | undefined;
 }
 
-/** Links that lead into each other: with so many steps, or so long a path, something is wrong on purpose. */
-const mostSteps = 10_000;
+/** Links that lead into each other: with so many paths that nobody asked for, or so long a path, it is on purpose. */
+const mostDetours = 10_000;
 const longestPath = 4096;
 
 /**
@@ -20,14 +21,19 @@ const longestPath = 4096;
  *
  * Unlike fsutil a link is followed again for every path that goes through it: `COPY link/a link/b` gets both.
  */
-export function followLinks(lookup: LinkLookup, paths: readonly string[]): string[] | undefined {
+export async function followLinks(
+  lookup: LinkLookup,
+  paths: readonly string[],
+): Promise<string[] | undefined> {
   const wanted = new Set<string>();
   const followed = new Set<string>();
   // Depth first and in order, without recursion: chains of links are as long as someone made them.
   const open = paths.map(relative).reverse();
-  for (let step = 0; step < mostSteps; step++) {
+  const breath = new Breath();
+  for (let step = 0; step < mostDetours + paths.length; step++) {
     const path = open.pop();
     if (path === undefined) break;
+    await breath.taken();
     if (path.length > longestPath || followed.has(path)) continue;
     followed.add(path);
     const { reached, onward } = follow(lookup, path);

@@ -42,7 +42,7 @@ export async function* walk<D, N extends WalkNode>(
   filter: TreeFilter,
   signal: AbortSignal,
 ): AsyncGenerator<TreeEntry, void, undefined> {
-  const paths = new PathFilter(includes(source, filter), filter.excludePatterns);
+  const paths = new PathFilter(await includes(source, filter), filter.excludePatterns);
   const breath = new Breath();
   const frames: Frame<D, N>[] = [];
   const enter = async (
@@ -96,9 +96,9 @@ export async function* walk<D, N extends WalkNode>(
   }
 }
 
-function includes(lookup: LinkLookup, filter: TreeFilter): readonly string[] | undefined {
+async function includes(lookup: LinkLookup, filter: TreeFilter): Promise<readonly string[] | undefined> {
   if (filter.followPaths.length === 0) return filter.includePatterns;
-  const followed = followLinks(lookup, filter.followPaths);
+  const followed = await followLinks(lookup, filter.followPaths);
   if (followed === undefined) return filter.includePatterns;
   return dropNested([...filter.includePatterns, ...followed]);
 }

@@ -273,7 +273,8 @@ test("a receiver that reads slowly holds the walk back", async () => {
     },
   };
   const { abort, done } = start(tree);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await expect.poll(() => walked).toBeGreaterThan(60);
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(walked).toBeLessThan(200);
   abort.abort(new Error("enough"));
   await expect(done).rejects.toThrow("enough");
