@@ -1,10 +1,7 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { BuildKitError } from "../errors.js";
 import { frame, frameType, grpcHeaders, headersFrames, hello } from "./http2-frames.testing.js";
-import { openSession } from "./open.js";
-import { deferred, framed, openPeer, openRaw, outcome, type Peer, pair } from "./peer.testing.js";
+import { deferred, framed, openPeer, openRaw, outcome, type Peer } from "./peer.testing.js";
 import { RpcError, rpcStatus, type SessionCall, type SessionService } from "./service.js";
 
 const echo: SessionService = {
@@ -105,7 +102,7 @@ describe.each(["tcp", "memory"] as const)("a session over a %s connection", (kin
   test("refuses an unknown method with UNIMPLEMENTED and goes on serving", async () => {
     const peer = await peerOf([echo], kind);
     expect((await peer.call("/t.T/Nope", [Buffer.alloc(10)])).status).toBe(rpcStatus.unimplemented);
-    expect((await peer.call(health)).status).toBe(0);
+    expect((await peer.call(health, [Buffer.alloc(0)])).status).toBe(0);
   });
 
   test("ends a call with the status and the text of an RpcError, whatever characters it holds", async () => {
@@ -148,7 +145,7 @@ describe.each(["tcp", "memory"] as const)("a session over a %s connection", (kin
     const { status, message } = await outcome(stream);
     expect(status).toBe(rpcStatus.resourceExhausted);
     expect(message).toContain("4294967295");
-    expect((await peer.call(health)).status).toBe(0);
+    expect((await peer.call(health, [Buffer.alloc(0)])).status).toBe(0);
   });
 
   test("refuses a compressed message", async () => {
@@ -284,7 +281,7 @@ describe.each(["tcp", "memory"] as const)("a session over a %s connection", (kin
     await idle();
     // 8 MB stream window: the rest has to wait on the daemon's side.
     expect(stream.writableLength).toBeGreaterThan(16 * 1024 * 1024);
-    expect((await peer.call(health)).status).toBe(0);
+    expect((await peer.call(health, [Buffer.alloc(0)])).status).toBe(0);
     gate.resolve();
     expect((await outcome(stream)).status).toBe(0);
     expect(received).toBe(32 * 1024 * 1024);
@@ -356,62 +353,6 @@ describe.each(["tcp", "memory"] as const)("a session over a %s connection", (kin
     const { session, wire } = await openRaw([], kind);
     wire.end();
     expect(await session.closed).toMatchObject({ code: "session_lost" });
-  });
-});
-
-describe("opening a session", () => {
-  test("is refused when two services answer the same method", async () => {
-    await expect(openRaw([echo, echo])).rejects.toMatchObject({ code: "option_invalid" });
-  });
-
-  test("gives up at its deadline and destroys a connection that comes late", async () => {
-    const late = await openRaw([]);
-    const dialled = deferred<typeof late.wire>();
-    const opening = openPeer([], "tcp", { dial: () => dialled.promise, dialTimeoutMs: 1 });
-    await expect(opening).rejects.toBeInstanceOf(BuildKitError);
-    await expect(opening).rejects.toMatchObject({ code: "timeout" });
-    dialled.resolve(late.wire);
-    expect(await late.session.closed).toMatchObject({ code: "session_lost" });
-  });
-
-  test("is cancelled by the signal while dialling, and ended by it afterwards", async () => {
-    const first = new AbortController();
-    const opening = openRaw([], "tcp", { dial: () => new Promise(() => {}), signal: first.signal });
-    first.abort();
-    await expect(opening).rejects.toMatchObject({ code: "cancelled" });
-    const second = new AbortController();
-    const { session } = await openRaw([], "tcp", { signal: second.signal });
-    second.abort();
-    expect(await session.closed).toBeUndefined();
-  });
-
-  test("takes a socket that is still connecting", async () => {
-    const listener = createServer().listen(0, "127.0.0.1");
-    await once(listener, "listening");
-    const { port } = listener.address() as AddressInfo;
-    const session = await openSession({ dial: async () => connect(port, "127.0.0.1"), services: [] });
-    const [far] = (await once(listener, "connection")) as [Socket];
-    listener.close();
-    far.end();
-    expect(await session.closed).toMatchObject({ code: "session_lost" });
-  });
-
-  test.each(["tcp", "memory"] as const)(
-    "reports a %s connection that was gone before it came",
-    async (kind) => {
-      const [near, far] = await pair(kind);
-      near.destroy();
-      far.destroy();
-      await expect(openSession({ dial: async () => near, services: [] })).rejects.toMatchObject({
-        code: "session_lost",
-      });
-    },
-  );
-
-  test("makes ids that the daemon takes for one word", async () => {
-    const { session } = await openRaw([]);
-    expect(session.id).toMatch(/^[0-9a-z]{25}$/);
-    await session.close();
   });
 });
 
