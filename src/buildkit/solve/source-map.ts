@@ -24,7 +24,8 @@ export function sourceMapOf(result: FrontendResult | undefined): StepSourceMap |
     for (const [digest, { locations }] of Object.entries(source.locations)) {
       const ranges = locations
         .filter(({ sourceIndex }) => source.infos[sourceIndex]?.filename === info.filename)
-        .flatMap((location) => location.ranges.map(linesOf));
+        .flatMap((location) => location.ranges.map(linesOf))
+        .filter(({ start }) => start > 0);
       if (ranges.length > 0) steps.set(digest, joinLines([...(steps.get(digest) ?? []), ...ranges]));
     }
   }
