@@ -16,8 +16,8 @@ import { labDirectory } from "../lab/scripts.js";
 import { DaemonCache } from "./daemon-cache.js";
 import { type Command, type Measured, measure } from "./measure.js";
 
-/** The compiled CLI; this file runs from dist/test/bench. */
-const cli = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+/** The bundled command, as people run it; this file runs from dist/test/bench. */
+const cli = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 
 /** Bytes: two copies of the largest context in the daemon, the context, an export. */
 const diskNeeded = 16e9;
