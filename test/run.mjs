@@ -70,11 +70,16 @@ function count(report) {
   return counted;
 }
 
-/** The sentence of the lab's own check; empty when the machine has what it takes. */
-function unmet() {
-  const check = spawnSync("bash", ["-c", '. "$0"; unmet', join(root, "test/lab/lib.sh")], {
+/** Runs a function of the lab's scripts. */
+const lab = (name, stderr) =>
+  spawnSync("bash", ["-c", `. "$0"; ${name}`, join(root, "test/lab/lib.sh")], {
+    stdio: ["ignore", "pipe", stderr],
     encoding: "utf8",
   });
+
+/** The sentence of the lab's own check; empty when the machine has what it takes. */
+function unmet() {
+  const check = lab("unmet", "pipe");
   return check.status === 0
     ? check.stdout.trim()
     : `the lab's scripts do not run here: ${check.error ?? check.stderr}`;
@@ -88,8 +93,9 @@ const labFiles = () =>
       (filters.length === 0 || filters.some((filter) => join("test", file).includes(filter))),
   );
 
-await suite("unit", []);
 const lacking = unmet();
+if (!lacking) lab("host_tools", "inherit"); // what it cannot install, the suites will say
+await suite("unit", []);
 if (lacking) {
   const skipped = labFiles().length;
   total.skipped += skipped;

@@ -41,13 +41,14 @@ debian_mirror() {
   } | awk 'NR == 1'
 }
 
-# host_tools: installs the few small distribution packages that the engines need and a bare machine lacks.
+# host_tools: installs the few small distribution packages that the engines and tests need and a bare machine lacks.
 host_tools() {
   local missing=()
   command -v iptables > /dev/null || missing+=(iptables)
   command -v ip > /dev/null || missing+=(iproute2)
   command -v perl > /dev/null || missing+=(perl)          # mmdebstrap, which makes the Debian base image
   command -v flock > /dev/null || missing+=(util-linux)
+  command -v ps > /dev/null || missing+=(procps)         # tests look for processes left behind
   [ ${#missing[@]} -gt 0 ] || return 0
   say "installing ${missing[*]} from Debian"
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3) out
