@@ -22,6 +22,12 @@ export function requireSupport(request: BuildRequest, engine: EngineFeatures): v
   );
   refuseUnless(attested === undefined || engine.attestations, `--${attested}`, engine.reasons.attestations);
   refuseUnless(
+    !namesSubdirectory(request.context) || engine.gitSubdirectory,
+    "a directory of a git URL",
+    engine.reasons.gitSubdirectory &&
+      `${engine.reasons.gitSubdirectory}; or clone it and build CLONE#REF:SUBDIR`,
+  );
+  refuseUnless(
     request.call === undefined || engine.subrequests.includes(request.call),
     `--call ${request.call}`,
     engine.reasons.subrequests,
@@ -32,6 +38,11 @@ export function requireSupport(request: BuildRequest, engine: EngineFeatures): v
     engine.reasons.localCacheImport,
   );
   requireCacheSupport(request.cacheTo, engine);
+}
+
+/** `#REF:SUBDIR` behind a git URL; what is in front of the `#` is BuildKit's to judge. */
+function namesSubdirectory(context: BuildRequest["context"]): boolean {
+  return context.kind === "remote" && /#[^:]*:./.test(context.url);
 }
 
 function refuseUnless(possible: boolean, wanted: string, reason: string | undefined): void {

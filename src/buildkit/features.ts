@@ -21,6 +21,8 @@ export interface EngineFeatures {
   readonly heredoc: boolean;
   /** `context:NAME` attributes. */
   readonly namedContexts: boolean;
+  /** `URL#REF:SUBDIR`: a directory of a git repository that BuildKit clones. */
+  readonly gitSubdirectory: boolean;
   /** What the Dockerfile frontend answers instead of building; `check` is lint. */
   readonly subrequests: readonly ("check" | "outline" | "targets")[];
   readonly history: boolean;
@@ -67,6 +69,7 @@ export async function engineFeatures(
   since(api.v24, "24", "localCacheImport", "Importing a cache from a directory");
   since(api.v23, "23", "heredoc", "A heredoc without a `# syntax=` line");
   since(api.v23, "23", "namedContexts", "A named context");
+  since(api.v23, "23", "gitSubdirectory", "Building a directory of a git URL");
   since(api.v27, "27", "subrequests", "Checking a Dockerfile without building it");
   since(api.v24, "24", "history", "The build history");
   since(api.v26, "26", "multipleExports", "More than one output");
@@ -89,6 +92,7 @@ function features(
     multiPlatform: can("multiPlatform"),
     heredoc: can("heredoc"),
     namedContexts: can("namedContexts"),
+    gitSubdirectory: can("gitSubdirectory"),
     subrequests: [
       ...(minor >= api.v27 ? (["check"] as const) : []),
       ...(minor >= api.v24 ? (["outline", "targets"] as const) : []),

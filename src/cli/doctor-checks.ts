@@ -89,6 +89,7 @@ const labels: Partial<Record<keyof EngineFeatures, string>> = {
   multiPlatform: "several platforms in one image",
   heredoc: "heredocs and COPY --link",
   namedContexts: "named contexts",
+  gitSubdirectory: "directories of git URLs",
   history: "build history",
   multipleExports: "several outputs of one build",
 };

@@ -10,7 +10,8 @@ export interface BuildFlags {
   label: string[];
   platform: string[];
   cache: boolean;
-  noCacheFilter: string[];
+  /** --no-cache-filter: commander takes a leading `no-` off every name. */
+  cacheFilter: string[];
   pull?: boolean;
   addHost: string[];
   network: string;

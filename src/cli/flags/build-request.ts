@@ -59,7 +59,7 @@ export async function buildRequest(
     secrets: parseSecrets(flags.secret, around.env),
     ssh: parseSsh(flags.ssh, around.env, isSocket),
     platforms: parsePlatforms(flags.platform),
-    noCache: !flags.cache || flags.noCacheFilter,
+    noCache: !flags.cache || flags.cacheFilter,
     pull: flags.pull ?? false,
     addHosts: parseHosts(flags.addHost),
     network: parseNetwork(flags.network),
