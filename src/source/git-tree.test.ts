@@ -1,92 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { setMaxListeners } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createDirectoryTree, type TreeEntry, type TreeFilter } from "../buildkit/index.js";
-import { createGitTree, type GitTree, type GitTreeOptions } from "./git-tree.js";
+import {
+  commit,
+  content,
+  entries,
+  environment,
+  git,
+  open,
+  repository,
+  signal,
+  useRepository,
+  work,
+  write,
+} from "./repository.testing.js";
 
-let work: string;
-let repository: string;
-const trees: GitTree[] = [];
-beforeEach(() => {
-  work = mkdtempSync(join(tmpdir(), "galley-git-"));
-  repository = join(work, "repo");
-  mkdirSync(repository);
-  git("init", "-q", "-b", "main");
-});
-afterEach(async () => {
-  for (const tree of trees.splice(0)) await tree.close();
-  rmSync(work, { recursive: true, force: true });
-});
-
-const environment = {
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"))),
-  GIT_CONFIG_GLOBAL: "/dev/null",
-  GIT_CONFIG_NOSYSTEM: "1",
-  GIT_AUTHOR_NAME: "a",
-  GIT_AUTHOR_EMAIL: "a@example.test",
-  GIT_COMMITTER_NAME: "a",
-  GIT_COMMITTER_EMAIL: "a@example.test",
-};
-
-function git(...args: string[]): string {
-  return execFileSync("git", args, {
-    cwd: repository,
-    env: environment,
-    encoding: "utf8",
-    stdio: ["pipe", "pipe", "pipe"],
-  }).trim();
-}
-
-function write(path: string, content = path): void {
-  mkdirSync(join(repository, path, ".."), { recursive: true });
-  writeFileSync(join(repository, path), content);
-}
-
-function commit(): string {
-  git("add", "-A");
-  git("commit", "-q", "-m", "c", "--allow-empty");
-  return git("rev-parse", "HEAD");
-}
-
-async function open(options: Partial<GitTreeOptions> = {}): Promise<GitTree> {
-  const tree = await createGitTree({ repository, commit: "main", ...options });
-  trees.push(tree);
-  return tree;
-}
-
-const signal = new AbortController().signal;
-setMaxListeners(0, signal);
-
-async function entries(
-  tree: { entries: GitTree["entries"] },
-  filter: Partial<TreeFilter> = {},
-): Promise<TreeEntry[]> {
-  const found: TreeEntry[] = [];
-  const all = { includePatterns: [], excludePatterns: [], followPaths: [], ...filter };
-  for await (const entry of tree.entries(all, signal)) found.push(entry);
-  return found;
-}
-
-async function content(tree: GitTree, entry: TreeEntry | undefined): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of tree.read(entry!, signal)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("latin1");
-}
+useRepository();
 
 test("the tree of a commit is what a checkout of it would be, in the order of the protocol", async () => {
   for (const path of ["a/x", "a.b", "a-b/y", "a/z/deep", "café", "b"]) write(path);
@@ -283,99 +214,6 @@ test("no git is left behind by a closed tree, by a failure or by an abort", asyn
   expect(children()).toEqual([]);
 });
 
-test("an object that is missing or damaged fails the reading and names the file", async () => {
-  write("kept");
-  write("lost");
-  write("broken", "broken content");
-  commit();
-  const object = (path: string) => {
-    const id = git("rev-parse", `HEAD:${path}`);
-    return join(repository, ".git/objects", id.slice(0, 2), id.slice(2));
-  };
-  const tree = await open();
-  const [broken, kept, lost] = await entries(tree);
-  unlinkSync(object("lost"));
-  chmodSync(object("broken"), 0o644);
-  writeFileSync(object("broken"), "garbage");
-  expect(await content(tree, kept)).toBe("kept");
-  await expect(content(tree, lost)).rejects.toMatchObject({
-    code: "context_invalid",
-    message: expect.stringContaining("lost"),
-  });
-  await expect(content(tree, broken)).rejects.toMatchObject({
-    code: "context_invalid",
-    message: expect.stringContaining("broken"),
-  });
-  await expect(open()).rejects.toMatchObject({ code: "git_repository_invalid" });
-});
-
-test("a partial clone is refused without asking its remote", async () => {
-  write("a");
-  commit();
-  git("config", "uploadpack.allowFilter", "true");
-  const clone = join(work, "partial.git");
-  execFileSync("git", ["clone", "-q", "--bare", "--filter=blob:none", `file://${repository}`, clone], {
-    env: environment,
-  });
-  renameSync(repository, `${repository}-away`);
-  const witness = join(work, "fetched");
-  execFileSync("git", ["-C", clone, "config", "remote.origin.url", `ext::touch ${witness}`], {
-    env: environment,
-  });
-  await expect(open({ repository: clone })).rejects.toMatchObject({ code: "git_repository_invalid" });
-  expect(existsSync(witness)).toBe(false);
-});
-
-test("the caller's GIT_ variables do not lead elsewhere", async () => {
-  write("a");
-  commit();
-  const other = join(work, "other");
-  execFileSync("git", ["init", "-q", other], { env: environment });
-  const variables = {
-    GIT_DIR: join(other, ".git"),
-    GIT_OBJECT_DIRECTORY: join(other, ".git/objects"),
-    GIT_CONFIG_COUNT: "x",
-  };
-  Object.assign(process.env, variables);
-  try {
-    expect((await entries(await open())).map(({ path }) => path.toString())).toEqual(["a"]);
-  } finally {
-    for (const name of Object.keys(variables)) delete process.env[name];
-  }
-});
-
-test("refs/replace of a remote does not exchange what a commit holds", async () => {
-  write("a", "honest");
-  const honest = commit();
-  write("a", "replaced");
-  git("replace", honest, commit());
-  const tree = await open({ commit: honest });
-  expect(await content(tree, (await entries(tree))[0])).toBe("honest");
-});
-
-test("nothing that the repository's configuration names is run", async () => {
-  write("a");
-  write(".gitattributes", "* filter=evil\n");
-  commit();
-  const witness = join(work, "ran");
-  const script = join(work, "evil.sh");
-  writeFileSync(script, `#!/bin/sh\ntouch ${witness}\ncat\n`, { mode: 0o755 });
-  for (const key of [
-    "core.fsmonitor",
-    "core.pager",
-    "filter.evil.smudge",
-    "filter.evil.process",
-    "core.sshCommand",
-    "core.editor",
-  ]) {
-    git("config", key, script);
-  }
-  rmSync(witness, { force: true });
-  const tree = await open();
-  for (const entry of await entries(tree)) await content(tree, entry);
-  expect(existsSync(witness)).toBe(false);
-});
-
 test("submodules are left out, reported, and a reason to check out", async () => {
   write("a");
   const id = commit();
@@ -401,30 +239,6 @@ test("attributes that change what a checkout writes are reasons to check out, wh
   ]);
   expect((await open({ subdirectory: "docs" })).needsCheckout.map(({ kind }) => kind)).toEqual(["line-ends"]);
   expect((await open({ subdirectory: "img" })).needsCheckout.map(({ kind }) => kind)).toEqual(["lfs"]);
-});
-
-test("trees that no file system could hold are refused", async () => {
-  const blob = execFileSync("git", ["hash-object", "-w", "--stdin"], {
-    cwd: repository,
-    env: environment,
-    input: "x",
-    encoding: "utf8",
-  }).trim();
-  const mktree = (name: string) => {
-    const input = Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(blob, "hex")]);
-    const tree = execFileSync("git", ["hash-object", "-w", "-t", "tree", "--literally", "--stdin"], {
-      cwd: repository,
-      env: environment,
-      input,
-      encoding: "utf8",
-    }).trim();
-    return git("commit-tree", "-m", "evil", tree);
-  };
-  for (const name of ["..", ".", "../../etc/passwd", "a//b"]) {
-    await expect(open({ commit: mktree(name) }), name).rejects.toMatchObject({
-      code: "git_repository_invalid",
-    });
-  }
 });
 
 test("a worktree, whose .git is a file, is a repository too", async () => {
