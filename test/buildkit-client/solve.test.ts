@@ -189,6 +189,29 @@ onEachEngine((engine) => {
       expect(error.failure?.dockerfile?.excerpt.find(({ failed }) => failed)).toMatchObject({ line: 702 });
     });
 
+  test("two exports come out of one build, or are refused before it where the engine would drop one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "galley-solve-"));
+    folders.push(folder);
+    const image = imageName();
+    const text = unique();
+    const local = {
+      type: "local",
+      attrs: {},
+      output: { kind: "directory", path: join(folder, "out") },
+    } as const;
+    const building = buildFiles(
+      { Dockerfile: "FROM busybox\nCOPY a /a\n", a: text },
+      { exports: [...moby(image), local] },
+    );
+    if (engine.version < 26) {
+      expect((await failureOf(building)).code).toBe("engine_unsupported");
+      return;
+    }
+    await building;
+    expect(readFileSync(join(folder, "out/a"), "utf8")).toBe(text);
+    expect(await cat(image, "/a")).toBe(text);
+  });
+
   test("cancelling ends the step's process within a second", async () => {
     const seconds = 900_000 + Math.floor(Math.random() * 90_000);
     const { done, onStatus } = whenPrinted("sleeping");

@@ -32,3 +32,8 @@ export function failureSwitch(): {
   failed.catch(() => {});
   return { failed, fail };
 }
+
+/** For one side of a race that has nothing more to say. */
+export function never(): Promise<never> {
+  return new Promise<never>(() => {});
+}

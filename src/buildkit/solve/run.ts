@@ -4,12 +4,12 @@ import type { SolveStatus } from "../progress/types.js";
 import type { Session } from "../session/index.js";
 import { unary } from "../transport/rpc.js";
 import type { BuildKitTransport } from "../transport/transport.js";
-import { outcomeFromHistory, type Recorded, readOutcome } from "./answer.js";
+import { failureFromHistory, readFailure } from "./answer.js";
 import { SolveFailure } from "./failure.js";
 import { followStatus } from "./follow.js";
 import { playFrontend } from "./frontend.js";
 import { isLargeDockerfile } from "./large-dockerfile.js";
-import { failureSwitch, pause, settledWithin } from "./pending.js";
+import { failureSwitch, never, pause, settledWithin } from "./pending.js";
 import { frontendAttrsOf, solveRequest } from "./request.js";
 import type { SolveOptions, StepSourceMap } from "./types.js";
 
@@ -78,19 +78,23 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
       },
     );
     const lost = sessionLoss(session, answer);
-    const silent = following.ended.then(() => outcomeFromHistory(watch.client, ref, over.signal));
+    const unanswered = following.ended.then(async (): Promise<never> => {
+      const historyStatus = await failureFromHistory(watch.client, ref, over.signal);
+      if (historyStatus === undefined) return await never();
+      throw new SolveFailure(undefined, { historyStatus });
+    });
     try {
-      const ended = await Promise.race([
-        answer.then(({ exporterResponse }): Recorded => ({ exporterResponse })),
-        silent.then((recorded) => recorded ?? answer.then(({ exporterResponse }) => ({ exporterResponse }))),
+      const { exporterResponse } = await Promise.race([
+        answer,
+        unanswered,
         following.listenerFailed,
         frontend.failed,
         lost,
       ]);
-      if ("failed" in ended) throw new SolveFailure(undefined, { historyStatus: ended.failed });
       await settledWithin(following.ended, statusWaitMs);
-      const frontendMetadata = (await metadata) ?? {};
-      return { exporterResponse: ended.exporterResponse, frontendMetadata };
+      // The build is done: that the Return call could not be answered any more does not undo it.
+      const frontendMetadata = (await metadata.catch(() => undefined)) ?? {};
+      return { exporterResponse, frontendMetadata };
     } catch (error) {
       const lostAnswer = isServiceError(error) && error.code === unavailable && !cancel.signal.aborted;
       const reason = lostAnswer ? (calls.dialError ?? error) : error;
@@ -124,22 +128,20 @@ async function canUseGateway({ transport, options }: SolveRun, signal: AbortSign
 /** Rejects when the daemon ends the session although the build goes on. */
 async function sessionLoss(session: Session, answer: Promise<unknown>): Promise<never> {
   const error = await session.closed;
-  if (error === undefined || (await settledWithin(answer, sessionGraceMs)))
-    return await new Promise<never>(() => {});
+  if (error === undefined || (await settledWithin(answer, sessionGraceMs))) return await never();
   throw new SolveFailure(error, { sessionLost: true });
 }
 
 /** The connection of the Solve broke: a daemon that still answers may know how the build ended. */
 async function afterLoss(
-  client: Parameters<typeof readOutcome>[0],
+  client: Parameters<typeof readFailure>[0],
   ref: string,
 ): Promise<{ channelLost: true; historyStatus?: Uint8Array }> {
   const limit = AbortSignal.timeout(historyWaitMs);
   do {
-    const recorded = await readOutcome(client, ref, limit);
+    const recorded = await readFailure(client, ref, limit);
     if (recorded === undefined) break;
-    if (recorded !== "running" && "failed" in recorded)
-      return { channelLost: true, historyStatus: recorded.failed };
+    if (recorded !== "none yet") return { channelLost: true, historyStatus: recorded };
   } while (await pause(200, limit));
   return { channelLost: true };
 }

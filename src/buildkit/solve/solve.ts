@@ -20,7 +20,7 @@ const callErrorsKept = 100;
  * @throws BuildKitError with what is known about the failure; `cancelled` or `timeout` when `options.signal` was aborted
  */
 export async function solve(transport: BuildKitTransport, options: SolveOptions): Promise<SolveResult> {
-  requireSolvable(options);
+  requireSolvable(transport, options);
   const attempt = await trySolve(transport, options, options.ref ?? randomRef(), options.sourceMap !== false);
   // A new ref, and a new session: those of the first attempt are spent.
   if (attempt === "without-gateway")
@@ -95,7 +95,20 @@ async function trySolve(
   }
 }
 
-function requireSolvable(options: SolveOptions): void {
+/** Before BuildKit 0.13 there is one exporter; further ones would be left out without a word. */
+const multipleExportsFrom = 45;
+
+function requireSolvable({ engine }: BuildKitTransport, options: SolveOptions): void {
+  const old = engine !== undefined && Number(engine.apiVersion.slice("1.".length)) < multipleExportsFrom;
+  if (old && (options.exports?.length ?? 0) > 1) {
+    throw new BuildKitError(
+      "engine_unsupported",
+      `This engine (${engine.version}) can export a build only once`,
+      {
+        hint: "Docker Engine 26 or newer can do more; here, build once for each output: the later builds are cached.",
+      },
+    );
+  }
   if (options.frontend === null && options.definition === undefined) {
     throw new BuildKitError("option_invalid", "A solve needs a frontend or a definition", {
       hint: "Leave `frontend` out for Dockerfiles, or give a marshalled pb.Definition.",
