@@ -18,6 +18,8 @@ export default defineConfig({
           exclude: ["test/fixtures/**"],
           globalSetup: ["test/setup/lab.ts"],
           testTimeout: 180_000,
+          // Four real engines share two cores with the tests: a step that starves once is tried again, and said to have been.
+          retry: process.env.CI ? 1 : 0,
           hookTimeout: 900_000,
         },
       },
