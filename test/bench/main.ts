@@ -35,7 +35,7 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   } finally {
     await bench.close();
   }
-  const tables = `${table(rows)}\n\n${memoryTable(memory)}`;
+  const tables = [table(rows), memoryTable(memory), ...leftOut(rows)].join("\n\n");
   if (options.json) console.log(JSON.stringify({ machine, runs: options.runs, rows, memory }, undefined, 2));
   else console.log(`\n${machineSentence(machine, options.runs)}\n\n${tables}`);
   if (options.write) {
@@ -43,6 +43,11 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     await writeResults(path, options.engine, `${machineSentence(machine, options.runs)}\n\n${tables}`);
     report(`${path} is up to date`);
   }
+}
+
+function leftOut(rows: readonly RowResult[]): string[] {
+  const names = scenarios.filter(({ name }) => !rows.some(({ scenario }) => scenario === name));
+  return names.length === 0 ? [] : [`Not in this run: ${names.map(({ name }) => name).join(", ")}.`];
 }
 
 const interrupted = new AbortController();
