@@ -17,7 +17,7 @@ export interface Machine {
 }
 
 export async function describeMachine({ engine }: Bench): Promise<Machine> {
-  const { Server } = JSON.parse(await docker(engine, ["version", "--format", "json"])) as {
+  const { Server } = JSON.parse(await docker(engine, ["version", "--format", "{{json .}}"])) as {
     Server: { Version: string; ApiVersion: string };
   };
   const buildx = await docker(engine, ["buildx", "version"]);

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { LabEngineName } from "../lab/engine.js";
+import { type LabEngineName, labEngineNames } from "../lab/engine.js";
 import type { Scenario } from "./scenario.js";
 
 export interface Options {
@@ -68,4 +68,5 @@ function parse(args: readonly string[]) {
   }
 }
 
-const isEngine = (name: string): name is LabEngineName => ["28c", "28", "26", "20"].includes(name);
+const isEngine = (name: string): name is LabEngineName =>
+  (labEngineNames as readonly string[]).includes(name);
