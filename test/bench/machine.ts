@@ -1,4 +1,4 @@
-import { availableParallelism, totalmem } from "node:os";
+import { availableParallelism, loadavg, totalmem } from "node:os";
 import { docker } from "../lab/engine.js";
 import type { Bench } from "./bench.js";
 
@@ -12,6 +12,8 @@ export interface Machine {
   readonly nodeVersion: string;
   readonly cores: number;
   readonly memoryGb: number;
+  /** Of the last minute, before the first scenario: above a fraction of the cores, others have had their share. */
+  readonly load: number;
   /** ISO, UTC. */
   readonly date: string;
 }
@@ -30,10 +32,11 @@ export async function describeMachine({ engine }: Bench): Promise<Machine> {
     nodeVersion: process.versions.node,
     cores: availableParallelism(),
     memoryGb: Math.round(totalmem() / 1e9),
+    load: loadavg()[0] ?? 0,
     date: new Date().toISOString().slice(0, 16),
   };
 }
 
 export const machineSentence = (machine: Machine, runs: number): string =>
   `Docker Engine ${machine.engineVersion} (API ${machine.apiVersion}, ${machine.store} image store), buildx ${machine.buildxVersion}, ` +
-  `Node ${machine.nodeVersion}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.date.replace("T", " ")} UTC, medians of ${runs}.`;
+  `Node ${machine.nodeVersion}, ${machine.cores} cores, ${machine.memoryGb} GB, load average ${machine.load.toFixed(1)} before the first run, ${machine.date.replace("T", " ")} UTC, medians of ${runs}.`;
