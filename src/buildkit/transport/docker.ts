@@ -74,7 +74,7 @@ export async function connectDocker(
         { method: "GET", path: `/v${engine.apiVersion}${path}` },
         asking,
       );
-      return answer.status === 200 ? (JSON.parse(answer.body) as unknown) : undefined;
+      return answer.status === 200 ? parseObject(answer.body) : undefined;
     },
     close() {
       channels.close();
