@@ -9,6 +9,7 @@ import {
   formatBytes,
   formatDuration,
 } from "../buildkit/index.js";
+import { type Docker, engineFacts } from "../docker/index.js";
 
 /** One line of the doctor: what was looked at, what was found, and what it means for the reader. */
 export interface Finding {
@@ -22,8 +23,12 @@ export interface Finding {
 /** Bytes below which builds are at risk. */
 const LOW_DISK = 5e9;
 
-/** Looks at a connected BuildKit. Never throws: what fails is a finding. */
-export async function examine(client: BuildKitClient, signal: AbortSignal): Promise<Finding[]> {
+/** Looks at a connected BuildKit, and at the API of its Docker Engine where it is one. Never throws: what fails is a finding. */
+export async function examine(
+  client: BuildKitClient,
+  docker: Docker | undefined,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   const { engine } = client;
   if (engine) {
@@ -55,7 +60,7 @@ export async function examine(client: BuildKitClient, signal: AbortSignal): Prom
       meaning: "",
     });
   }
-  const disk = await diskFinding(client, signal);
+  const disk = await diskFinding(docker, signal);
   if (disk) findings.push(disk);
   findings.push(await gitFinding());
   return findings;
@@ -141,10 +146,10 @@ async function tryBuild(client: BuildKitClient, signal: AbortSignal): Promise<Fi
   }
 }
 
-async function diskFinding(client: BuildKitClient, signal: AbortSignal): Promise<Finding | undefined> {
-  const info = await client.transport.engineGet?.("/info", signal).catch(() => undefined);
-  const root = (info as { DockerRootDir?: unknown } | undefined)?.DockerRootDir;
-  if (typeof root !== "string") return undefined;
+async function diskFinding(docker: Docker | undefined, signal: AbortSignal): Promise<Finding | undefined> {
+  if (!docker) return undefined;
+  const root = (await engineFacts(docker, signal).catch(() => undefined))?.rootDirectory;
+  if (!root) return undefined;
   // An engine on another machine has its disk there; a path that is not here says nothing.
   const stat = await statfs(root).catch(() => undefined);
   if (!stat) return undefined;

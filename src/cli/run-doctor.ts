@@ -1,4 +1,5 @@
 import { BuildKitClient } from "../buildkit/index.js";
+import { dockerConnection } from "./docker-connection.js";
 import { examine, type Finding, problem } from "./doctor-checks.js";
 import { exitCode } from "./exit-codes.js";
 import type { DoctorFlags } from "./flags/doctor-flags.js";
@@ -19,7 +20,13 @@ export async function runDoctor(flags: DoctorFlags, process: NodeJS.Process): Pr
       signal: interrupt.signal,
       timeoutMs: 15_000,
     });
-    findings.push(...(await examine(client, interrupt.signal)));
+    findings.push(
+      ...(await examine(
+        client,
+        client.engine && (await dockerConnection(env, flags.builder).catch(() => undefined)),
+        interrupt.signal,
+      )),
+    );
   } catch (error) {
     findings.push(problem("engine", error));
   } finally {

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, expectTypeOf, test } from "vitest";
 import type { z } from "zod";
 import { type BuildEvent, BuildEvents, BuildKitError, decodeRawJson } from "../../buildkit/index.js";
-import { buildEventSchema, createEventEnvelope, type GalleyEvent } from "./index.js";
+import { createEventEnvelope, type GalleyEvent } from "./index.js";
+import { buildEventSchema } from "./schema.js";
 
 const folder = new URL("../../../test/fixtures/progress/", import.meta.url);
 const recordings = readdirSync(folder).filter((name) => name.endsWith(".jsonl"));
