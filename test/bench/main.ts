@@ -51,8 +51,9 @@ function leftOut(rows: readonly RowResult[]): string[] {
 }
 
 const interrupted = new AbortController();
+// The first one is cleaned up after; a second, which timeout(1) and terminals like to send, must not cut that short.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
+  process.on(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
 }
 try {
   const options = readOptions(process.argv.slice(2), scenarios);
