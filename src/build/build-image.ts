@@ -1,7 +1,9 @@
 import {
   type BuildKitClient,
+  BuildKitError,
   createSecrets,
   createSshAgents,
+  type ExportEntry,
   resolveOutputs,
   type SessionService,
   type SolveStatus,
@@ -59,6 +61,8 @@ export async function buildImage(
         cwd,
         ...(options.stdout ? { stdout: options.stdout } : {}),
       });
+  const exports = engine.imageStore ? outputs.exports : withoutImageStore(outputs.exports);
+
   const context = await openContext(request, { cwd, signal, onWarning });
   try {
     const result = await client.solve({
@@ -72,7 +76,7 @@ export async function buildImage(
         ...(Object.keys(request.secrets).length > 0 ? [createSecrets(request.secrets)] : []),
         ...(Object.keys(request.ssh).length > 0 ? [await createSshAgents(request.ssh)] : []),
       ],
-      exports: outputs.exports,
+      exports,
       stores: context.stores,
       cacheImports: request.cacheFrom,
       cacheExports: request.cacheTo,
@@ -84,7 +88,7 @@ export async function buildImage(
       signal,
     });
     for (const name of outputs.afterBuild.push ?? []) await options.push?.(name, signal);
-    const stored = outputs.exports.some((entry) => entry.type === "moby" || entry.type === "image");
+    const stored = exports.some((entry) => entry.type === "moby" || entry.type === "image");
     const imageId = stored ? result.exporterResponse["containerimage.digest"] : undefined;
     return {
       ref: result.ref,
@@ -95,4 +99,24 @@ export async function buildImage(
   } finally {
     await context.close();
   }
+}
+
+/**
+ * A buildkitd has no store that images end up in: it pushes them (its exporter is called `image`, a Docker Engine's `moby`), or
+ * sends them back.
+ *
+ * @throws BuildKitError engine_unsupported for an image that would go nowhere
+ */
+export function withoutImageStore(exports: readonly ExportEntry[]): readonly ExportEntry[] {
+  return exports.map((entry) => {
+    if (entry.type !== "moby") return entry;
+    if (entry.attrs.push === "true") return { ...entry, type: "image" };
+    throw new BuildKitError(
+      "engine_unsupported",
+      "A buildkitd has no image store that the result could go to.",
+      {
+        hint: "Add --push, or --output type=docker,dest=image.tar and load that.",
+      },
+    );
+  });
 }

@@ -67,15 +67,6 @@ export async function connectDocker(
       stream.once("close", () => sessions.delete(stream));
       return stream;
     },
-    async engineGet(path, asking) {
-      const answer = await askEngine(
-        dial,
-        where,
-        { method: "GET", path: `/v${engine.apiVersion}${path}` },
-        asking,
-      );
-      return answer.status === 200 ? parseObject(answer.body) : undefined;
-    },
     close() {
       channels.close();
       for (const stream of sessions) stream.destroy();

@@ -28,11 +28,6 @@ export interface BuildKitTransport {
   openChannel(keepalive?: Keepalive): Channel;
   /** Opens the connection of a session; the daemon speaks HTTP/2 as a client on it. */
   openSession(headers: SessionHeaders, signal: AbortSignal): Promise<Duplex>;
-  /**
-   * `GET` on the Docker Engine's own API, answered with an object of JSON; undefined for anything but a 200. Absent where
-   * there is no engine.
-   */
-  engineGet?(path: string, signal: AbortSignal): Promise<Readonly<Record<string, unknown>> | undefined>;
   /** Ends every channel and session of this transport. Idempotent. */
   close(): void;
 }
