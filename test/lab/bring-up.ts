@@ -8,7 +8,7 @@ import { findEngine, lendImages } from "./found.js";
 import { labDirectory, labUnmet, script } from "./scripts.js";
 
 export interface LabRequest {
-  /** Default: all four. Base images are made on 28c, which is brought up for that when the registry lacks one. */
+  /** Default: all four. */
   engines?: readonly LabEngineName[];
   /** Tags of base-images.sh's table, on every engine when this returns. */
   images: readonly string[];
@@ -26,6 +26,12 @@ export interface Lab {
    */
   release(): Promise<void>;
 }
+
+/**
+ * The instance that makes the base images, and goes when it has: an engine that has built a base itself files that
+ * base's layers under the steps of that build, and then exports caches that no engine which pulled the base can use.
+ */
+const maker = "maker";
 
 /** Rejects with one sentence when this machine cannot have the lab, or with the failed script's last words. */
 export async function bringUpLab(request: LabRequest): Promise<Lab> {
@@ -59,14 +65,19 @@ export async function bringUpLab(request: LabRequest): Promise<Lab> {
         if (make) await script("base-images.sh", ["prepare", ...images], options);
       }),
       toMake.then(async (make) => {
-        if (make && !names.includes("28c")) await engineUp("28c");
+        if (make) await script("engine-up.sh", ["28c", "--name", maker, ...mark], options);
       }),
       ...names.map(engineUp),
     ]);
     if (await toMake) {
       const { dockerHost, dockerConfig, path } = labEngine("28c");
-      const env = { DOCKER_HOST: dockerHost, DOCKER_CONFIG: dockerConfig, PATH: path };
+      const env = {
+        DOCKER_HOST: dockerHost.replace("/28c/", `/${maker}/`),
+        DOCKER_CONFIG: dockerConfig,
+        PATH: path,
+      };
       await script("base-images.sh", ["make", "--push", open, ...images], { ...options, env });
+      await script("engine-down.sh", [maker, "--purge"], options);
     }
     const ready = names.map(labEngine);
     if (found) takeBack = await lendImages(found, open, images);
