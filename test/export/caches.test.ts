@@ -13,6 +13,12 @@ FROM busybox
 COPY --from=one /one /${token}
 RUN echo ${token} two > /two
 `;
+// Without a base image: the two stores key those differently until an image has been unpacked, which a fresh engine has not.
+const scratchDockerfile = (token: string) => `FROM scratch AS one
+COPY Dockerfile /${token}-one
+FROM scratch
+COPY --from=one /${token}-one /two
+`;
 const local = (dest: string, mode = "max"): CacheEntry[] => [{ type: "local", attrs: { dest, mode } }];
 const from = (src: string): CacheEntry[] => [{ type: "local", attrs: { src } }];
 const runs = (names: readonly string[]) => names.filter((name) => name.includes(" RUN ")).length;
@@ -101,9 +107,9 @@ onEachEngine(
         const exporter = labEngines().find(({ store }) => store === "containerd")!;
         const token = labName("across");
         const cache = join(folder, "cache");
-        await build(exporter, dockerfile(token), { cacheExports: local(cache) });
-        const built = await build(engine, dockerfile(token), { cacheImports: from(cache) });
-        expect([runs(built.ran), runs(built.cached)]).toEqual([0, 2]);
+        await build(exporter, scratchDockerfile(token), { cacheExports: local(cache) });
+        const built = await build(engine, scratchDockerfile(token), { cacheImports: from(cache) });
+        expect([built.ran, built.cached.length]).toEqual([[], 2]);
       }));
   },
   (engine) => engine.store === "plain" && engine.version >= 26,
