@@ -27,10 +27,7 @@ export interface Lab {
   release(): Promise<void>;
 }
 
-/**
- * The instance that makes the base images, and goes when it has: an engine that has built a base itself files that
- * base's layers under the steps of that build, and then exports caches that no engine which pulled the base can use.
- */
+/** The instance that makes the base images, and goes when it has: the engines under test start without its build cache. */
 const maker = "maker";
 
 /** Rejects with one sentence when this machine cannot have the lab, or with the failed script's last words. */
