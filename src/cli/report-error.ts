@@ -2,28 +2,33 @@ import { BuildKitError, renderFailure } from "../buildkit/index.js";
 import { GalleyError } from "../errors/index.js";
 import { exitCode } from "./exit-codes.js";
 
-export interface ErrorOutput {
-  write(text: string): void;
-  readonly color: boolean;
-  readonly columns: number;
+export interface ReportOptions {
+  /** Where the error goes: stderr, with its colours and width. */
+  readonly process: NodeJS.Process;
   /** Print `{code, message, hint}` in one line instead of prose. */
   readonly json: boolean;
+  /** Aborted by Ctrl-C: then whatever failed, failed because of that. */
+  readonly signal: AbortSignal;
 }
 
 /** Prints what went wrong and what to do, and returns the exit code. Unknown errors are defects: they keep their stack. */
-export function reportError(error: unknown, output: ErrorOutput): number {
-  if (output.json) {
-    output.write(`${JSON.stringify(errorRecord(error))}\n`);
+export function reportError(error: unknown, { process, json, signal }: ReportOptions): number {
+  const { stderr, env } = process;
+  if (json) {
+    stderr.write(`${JSON.stringify(errorRecord(error))}\n`);
   } else if (error instanceof BuildKitError) {
-    output.write(`${renderFailure(error, { color: output.color, columns: output.columns })}\n`);
+    const color = Boolean(stderr.isTTY) && !env.NO_COLOR;
+    stderr.write(`${renderFailure(error, { color, columns: stderr.columns ?? 100 })}\n`);
+  } else if (signal.aborted) {
+    stderr.write("interrupted\n");
   } else if (error instanceof GalleyError) {
-    output.write(`error: ${error.message}\n${error.hint ? `What to do: ${error.hint}\n` : ""}`);
+    stderr.write(`error: ${error.message}\n${error.hint ? `What to do: ${error.hint}\n` : ""}`);
   } else {
-    output.write(
+    stderr.write(
       `unexpected error, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
     );
   }
-  return exitCodeOf(error);
+  return signal.aborted ? exitCode.interrupted : exitCodeOf(error);
 }
 
 /** 130 for what the user interrupted, 2 for usage, 1 for the rest. */

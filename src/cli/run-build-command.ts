@@ -106,12 +106,7 @@ export async function runBuildCommand(
   } catch (error) {
     await renderer?.close();
     if (shown) return exitCodeOf(error);
-    return reportError(error, {
-      write: (text) => void stderr.write(text),
-      color: Boolean(stderr.isTTY) && !env.NO_COLOR,
-      columns: stderr.columns ?? 100,
-      json,
-    });
+    return reportError(error, { process, json, signal });
   } finally {
     client?.close();
     interrupt.release();

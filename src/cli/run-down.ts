@@ -16,12 +16,7 @@ export async function runDown(argument: string, process: NodeJS.Process): Promis
     stderr.write(removed > 0 ? `${source.project} is down\n` : `nothing of ${source.project} was running\n`);
     return exitCode.ok;
   } catch (error) {
-    return reportError(error, {
-      write: (text) => void stderr.write(text),
-      color: Boolean(stderr.isTTY) && !env.NO_COLOR,
-      columns: stderr.columns ?? 100,
-      json: false,
-    });
+    return reportError(error, { process, json: false, signal: interrupt.signal });
   } finally {
     interrupt.release();
   }

@@ -120,16 +120,7 @@ export async function runUp(argument: string, flags: UpFlags, process: NodeJS.Pr
     if (started && signal.aborted)
       await stop().catch((failure) => void stderr.write(`warning: ${String(failure)}\n`));
     if (shown) return exitCodeOf(error);
-    if (signal.aborted) {
-      stderr.write("interrupted\n");
-      return exitCode.interrupted;
-    }
-    return reportError(error, {
-      write: (text) => void stderr.write(text),
-      color: Boolean(stderr.isTTY) && !env.NO_COLOR,
-      columns: stderr.columns ?? 100,
-      json,
-    });
+    return reportError(error, { process, json, signal });
   } finally {
     client?.close();
     interrupt.release();
