@@ -2,7 +2,6 @@
 // builds side by side and tells what happens. Knows nothing of terminals, queues or containers.
 export { type BuildImageOptions, type BuiltImage, buildImage } from "./build-image.js";
 export { type BuildServicesOptions, buildServices, type ServiceBuildRequest } from "./build-services.js";
-export { createEventEnvelope, type GalleyEvent } from "./events/index.js";
 export { openGitContext } from "./git-context.js";
 export type {
   BuildContext,
