@@ -1,8 +1,10 @@
 // The arrows of the design, as rules. cli -> agent, server -> build, preview -> cache, source, manifest -> buildkit,
-// docker -> proto. A room may import the rooms below it and nothing above it; `errors` is a leaf of small value types.
+// docker -> proto. A room may import the rooms below it and nothing above it; `errors` and `events` are
+// leaves of small value types.
 const layers = {
   proto: [],
   "src/errors": [],
+  "src/events": [],
   "src/buildkit": ["proto"],
   "src/docker": ["proto", "src/errors"],
   "src/source": ["src/buildkit", "src/docker", "src/errors"],
@@ -10,7 +12,8 @@ const layers = {
   cache: ["src/buildkit", "src/docker", "src/errors"],
   "src/build": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
   "src/preview": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
-  "src/bus": ["src/errors"],
+  "src/ingress": ["src/docker", "src/errors"],
+  "src/bus": ["src/events", "src/errors"],
   "src/agent": [
     "src/build",
     "src/preview",
@@ -20,12 +23,14 @@ const layers = {
     "src/buildkit",
     "src/docker",
     "src/bus",
+    "src/events",
     "src/errors",
   ],
-  "src/server": ["src/bus", "src/errors"],
+  "src/server": ["src/bus", "src/events", "src/errors"],
   "src/cli": [
     "src/agent",
     "src/server",
+    "src/ingress",
     "src/build",
     "src/preview",
     "cache",
@@ -33,6 +38,7 @@ const layers = {
     "src/manifest",
     "src/buildkit",
     "src/docker",
+    "src/events",
     "src/errors",
   ],
 };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
-import { type BuiltImage, buildImage, createEventEnvelope } from "../build/index.js";
+import { type BuiltImage, buildImage } from "../build/index.js";
 import {
   BuildKitClient,
   BuildKitError,
@@ -13,6 +13,7 @@ import {
   unended,
 } from "../buildkit/index.js";
 import { pushImage } from "../docker/index.js";
+import { createEventEnvelope } from "../events/index.js";
 import { dockerConnection } from "./docker-connection.js";
 import { exitCode } from "./exit-codes.js";
 import type { BuildFlags } from "./flags/build-flags.js";

@@ -1,11 +1,5 @@
 import { randomUUID } from "node:crypto";
-import {
-  buildServices,
-  createEventEnvelope,
-  emptyRequest,
-  openGitContext,
-  type ServiceBuildRequest,
-} from "../build/index.js";
+import { buildServices, emptyRequest, openGitContext, type ServiceBuildRequest } from "../build/index.js";
 import {
   BuildKitClient,
   BuildKitError,
@@ -19,6 +13,7 @@ import {
   systemClock,
 } from "../buildkit/index.js";
 import { type Docker, inspectImage, pullImage } from "../docker/index.js";
+import { createEventEnvelope } from "../events/index.js";
 import { type Manifest, readManifest } from "../manifest/index.js";
 import { startEnvironment, stopEnvironment } from "../preview/index.js";
 import { dockerConnection } from "./docker-connection.js";

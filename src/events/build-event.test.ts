@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, expectTypeOf, test } from "vitest";
 import type { z } from "zod";
-import { type BuildEvent, BuildEvents, BuildKitError, decodeRawJson } from "../../buildkit/index.js";
+import { type BuildEvent, BuildEvents, BuildKitError, decodeRawJson } from "../buildkit/index.js";
+import { buildEventSchema } from "./build-event.js";
 import { createEventEnvelope, type GalleyEvent } from "./index.js";
-import { buildEventSchema } from "./schema.js";
 
-const folder = new URL("../../../test/fixtures/progress/", import.meta.url);
+const folder = new URL("../../test/fixtures/progress/", import.meta.url);
 const recordings = readdirSync(folder).filter((name) => name.endsWith(".jsonl"));
 const now = () => Date.parse("2026-11-22T17:00:00.125Z");
 let ids = 0;

@@ -1,25 +1,13 @@
 import { z } from "zod";
+import { envelopeFields, envelopeTime as time } from "./envelope-fields.js";
 
 // The form of a build's events on the bus, in the API and in `galley build --progress json`. Unknown fields are refused
 // here, so that a test notices what is sent without being described; readers should ignore what they do not know.
 
-const time = z.iso.datetime({ precision: 3 });
 const lines = z.array(z.strictObject({ start: z.int(), end: z.int() }));
 
-const envelope = {
-  v: z.literal(1),
-  id: z.string().min(1),
-  at: time,
-  agent: z.string().nullable(),
-  project: z.string().nullable(),
-  environment: z.string().nullable(),
-  deployment: z.string().nullable(),
-  attempt: z.int().min(1),
-  seq: z.int().min(1),
-  service: z.string().optional(),
-};
-
-const error = z.strictObject({
+/** Why something failed, with what a person needs to act on it. */
+export const failureSchema = z.strictObject({
   code: z.string(),
   message: z.string(),
   hint: z.string().nullable(),
@@ -37,15 +25,15 @@ const error = z.strictObject({
 
 /** Any event of a build, in its envelope. */
 export const buildEventSchema = z.discriminatedUnion("type", [
-  z.strictObject({ ...envelope, type: z.literal("build.started") }),
+  z.strictObject({ ...envelopeFields, type: z.literal("build.started") }),
   z.strictObject({
-    ...envelope,
+    ...envelopeFields,
     type: z.literal("source_map"),
     filename: z.string(),
     steps: z.array(z.strictObject({ vertex: z.string(), lines })),
   }),
   z.strictObject({
-    ...envelope,
+    ...envelopeFields,
     type: z.literal("step.updated"),
     step: z.string(),
     name: z.string(),
@@ -58,7 +46,7 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     error: z.string().nullable(),
   }),
   z.strictObject({
-    ...envelope,
+    ...envelopeFields,
     type: z.literal("step.log"),
     step: z.string(),
     lines: z.array(
@@ -72,7 +60,7 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     clipped: z.boolean(),
   }),
   z.strictObject({
-    ...envelope,
+    ...envelopeFields,
     type: z.literal("transfer"),
     step: z.string(),
     transfer: z.string(),
@@ -81,7 +69,7 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     done: z.boolean(),
   }),
   z.strictObject({
-    ...envelope,
+    ...envelopeFields,
     type: z.literal("warning"),
     step: z.string().nullable(),
     rule: z.string().nullable(),
@@ -91,14 +79,14 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     filename: z.string().nullable(),
     lines,
   }),
-  z.strictObject({ ...envelope, type: z.literal("build.note"), text: z.string() }),
+  z.strictObject({ ...envelopeFields, type: z.literal("build.note"), text: z.string() }),
   z.strictObject({
-    ...envelope,
+    ...envelopeFields,
     type: z.literal("build.finished"),
     outcome: z.enum(["built", "reused", "failed", "cancelled"]),
     image: z.string().nullable(),
     duration: z.int().min(0),
     steps: z.strictObject({ total: z.int(), completed: z.int(), cached: z.int(), failed: z.int() }),
-    error: error.nullable(),
+    error: failureSchema.nullable(),
   }),
 ]);

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
-import { buildEventSchema } from "../../src/build/events/schema.js";
-import { createEventEnvelope } from "../../src/build/index.js";
+
 import { BuildEvents } from "../../src/buildkit/index.js";
+import { buildEventSchema, createEventEnvelope } from "../../src/events/index.js";
 import { onEachEngine } from "../support/engines.js";
 import { createContext, ours } from "./buildx.js";
 

@@ -1,0 +1,134 @@
+import { z } from "zod";
+
+// One schema a message, `v` in each. Both sides parse what they receive: a message that is not what it should be is refused with
+// a code and never acted on.
+
+const id = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/);
+const v = z.literal(1);
+
+/** On `subjects.jobs`: only says that there is work. What the work is, secrets among it, comes with the claim and is stored in no stream. */
+export const jobMessage = z.object({ v, deployment: id, kind: z.enum(["deploy", "terminate"]) });
+export type JobMessage = z.infer<typeof jobMessage>;
+
+export const claimRequest = z.object({
+  v,
+  deployment: id,
+  /** How often the bus has delivered the message, from 1. */
+  delivery: z.int().min(1),
+});
+export type ClaimRequest = z.infer<typeof claimRequest>;
+
+/** How to read the project's repository. */
+export const repositoryCredential = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("token"), username: z.string(), token: z.string() }),
+  z.object({
+    kind: z.literal("ssh"),
+    /** OpenSSH or PEM. */
+    privateKey: z.string(),
+    /** Lines of a known_hosts file; null: the well-known forges' keys and nothing else. */
+    knownHosts: z.string().nullable(),
+  }),
+]);
+export type RepositoryCredential = z.infer<typeof repositoryCredential>;
+
+const names = z.record(z.string(), z.string());
+
+/** Everything that an agent needs for a deployment. */
+export const job = z.object({
+  kind: z.enum(["deploy", "terminate"]),
+  deployment: id,
+  project: z.object({
+    id,
+    /** `^[a-z][a-z0-9-]{0,39}$`, unique. */
+    name: z.string(),
+    /** A stable, file-system-safe name of the repository. */
+    repoKey: z.string(),
+    /** Without user or password. */
+    url: z.string(),
+    credential: repositoryCredential.nullable(),
+  }),
+  /** `name` is `pr-7`, or `ref-…` for a deployment of a branch, tag or commit. */
+  environment: z.object({ id, name: z.string(), pr: z.int().min(1).nullable() }),
+  /** For example refs/pull/7/head, refs/heads/main, v1.2 or a commit id. */
+  ref: z.string(),
+  /** Known already (a redeploy of exactly this); null: what `ref` is when it is fetched. */
+  commit: z.string().nullable(),
+  /** False: solve every service anew, without BuildKit's cache. */
+  useCache: z.boolean(),
+  env: names,
+  secrets: names,
+  /** By registry host. */
+  registries: z.record(z.string(), z.object({ username: z.string(), password: z.string() })),
+  /** For services that pin none; null: the agent's own defaults. */
+  resources: z.object({ cpus: z.number().nullable(), memory: z.string().nullable() }),
+  /** Previews answer at `<service>.<environment>-<project>.<domain>` or without the service for the public one. */
+  ingress: z.object({ scheme: z.enum(["http", "https"]), domain: z.string(), port: z.int().nullable() }),
+});
+export type Job = z.infer<typeof job>;
+
+/** Why a claim is refused; the agent acknowledges the message and forgets it. */
+export const claimRefusals = [
+  "unknown",
+  "not_yours",
+  "superseded",
+  "cancelled",
+  "finished",
+  "busy", // another deployment of the environment runs; the server sends the job again when it has ended
+  "too_many_attempts",
+] as const;
+
+export const claimReply = z.discriminatedUnion("granted", [
+  z.object({ v, granted: z.literal(true), attempt: z.int().min(1), job }),
+  z.object({ v, granted: z.literal(false), reason: z.enum(claimRefusals) }),
+]);
+export type ClaimReply = z.infer<typeof claimReply>;
+
+/** Asked at start and after every reconnection, and each minute: what the agent holds against what should be. */
+export const syncRequest = z.object({
+  v,
+  running: z.array(z.object({ deployment: id, attempt: z.int().min(1) })).max(1000),
+  /** Ids of environments that have containers, networks or volumes here. */
+  environments: z.array(id).max(10_000),
+});
+export type SyncRequest = z.infer<typeof syncRequest>;
+
+export const syncReply = z.object({
+  v,
+  /** Those of `running` that should not go on. */
+  stop: z.array(z.object({ deployment: id, reason: z.enum(["cancelled", "superseded", "fenced"]) })),
+  /** Those of `environments` that should be gone. */
+  remove: z.array(id),
+});
+export type SyncReply = z.infer<typeof syncReply>;
+
+export const agentCommand = z.discriminatedUnion("type", [
+  z.object({
+    v,
+    type: z.literal("cancel"),
+    deployment: id,
+    reason: z.enum(["cancelled", "superseded"]),
+  }),
+  /** Ask `sync` now. */
+  z.object({ v, type: z.literal("sync") }),
+]);
+export type AgentCommand = z.infer<typeof agentCommand>;
+
+export const heartbeat = z.object({
+  v,
+  at: z.iso.datetime({ precision: 3 }),
+  version: z.string().max(64),
+  /** Draining: takes no more jobs. */
+  draining: z.boolean(),
+  slots: z.int().min(1),
+  running: z.array(z.object({ deployment: id, attempt: z.int().min(1) })).max(1000),
+  engine: z.object({ version: z.string(), api: z.string(), store: z.string() }).nullable(),
+  /** Bytes of the file system of GALLEY_DATA_DIR. */
+  disk: z.object({ free: z.number(), total: z.number() }).nullable(),
+  /** Events that wait on disk because the bus has not taken them. */
+  unsent: z.int().min(0),
+});
+export type Heartbeat = z.infer<typeof heartbeat>;
+
+/** Body of a message on EVENTS and LOGS. `Nats-Msg-Id` is `<deployment>.<attempt>.<first seq>`. */
+export const eventBatch = z.object({ v, events: z.array(z.unknown()).min(1).max(1000) });
+export type EventBatch = z.infer<typeof eventBatch>;
