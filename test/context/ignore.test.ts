@@ -1,4 +1,4 @@
-import { symlinkSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -48,6 +48,7 @@ const ignoreFiles: readonly string[] = [
   "*ü*\n",
   "日本*/*\n",
   "?lead\n\\ lead\n",
+  "/ lead\ntrail /\n",
   "a+b, c\n",
   "**/*[0-9]*\n",
   "v\\d\n",
@@ -83,6 +84,8 @@ async function sampleTree(root: string): Promise<void> {
     "日本語/ファイル",
     " lead",
     "trail ",
+    "lead",
+    "trail",
     "a+b, c",
     "v1",
     "vd",
@@ -138,7 +141,7 @@ onEachEngine((engine) => {
       const dockerfile = "FROM scratch\nCOPY . /\n";
       const context = join(folder, "context");
       await sampleTree(context);
-      for (const at of [3, 5, 9, 26, 38]) {
+      for (const at of [3, 5, 9, 26, 30, 39]) {
         await writeFile(join(context, ".dockerignore"), ignoreFiles[at] ?? "");
         await buildx(engine, folder, ["-o", join(folder, `theirs${at}`), context], dockerfile);
         await copyOut(engine, createDirectoryTree(context), join(folder, `ours${at}`), dockerfile);
@@ -146,6 +149,23 @@ onEachEngine((engine) => {
         expect(ours, ignoreFiles[at]).toEqual(listing(join(folder, `theirs${at}`)));
         expect(ours.length).toBeGreaterThan(0);
       }
+    }));
+
+  test("An ignore file of twenty thousand lines is obeyed, and can itself be copied.", () =>
+    withFolder(async (folder) => {
+      const context = join(folder, "context");
+      const lines = Array.from({ length: 20_000 }, (_, at) => `some/folder/file-${at}.txt\n`).join("");
+      await writeTree(context, {
+        ".dockerignore": lines,
+        "some/folder/file-19999.txt": "secret",
+        "some/folder/file-20000.txt": "open",
+      });
+      const seen = counted(createDirectoryTree(context));
+      await copyOut(engine, seen.tree, join(folder, "out"));
+      expect(seen.names()).not.toContain("some/folder/file-19999.txt");
+      const arrived = listing(join(folder, "out")).map((line) => line.split(" ")[0]);
+      expect(arrived).toEqual([".dockerignore", "some/", "some/folder/", "some/folder/file-20000.txt"]);
+      expect(readFileSync(join(folder, "out/.dockerignore"), "utf8")).toBe(lines);
     }));
 
   test("A pattern with a syntax error fails the build, and nothing that it may have meant is sent.", () =>

@@ -12,18 +12,26 @@ import { type Duplex, pipeline } from "node:stream";
  */
 export async function asSocket(duplex: Duplex, signal: AbortSignal): Promise<Socket> {
   if (duplex instanceof Socket) return duplex;
+  const [near, far] = await socketPairFor(duplex, signal);
+  const end = () => {
+    duplex.destroy();
+    far.destroy();
+  };
+  pipeline(duplex, far, end);
+  pipeline(far, duplex, end);
+  return near;
+}
+
+/** Two kernel sockets, connected with each other. Destroys `duplex` when they cannot be had. */
+export async function socketPairFor(duplex: Duplex, signal: AbortSignal): Promise<[Socket, Socket]> {
   // mkdtemp makes the directory 0700: nobody else can connect.
   const directory = await mkdtemp(join(tmpdir(), "session-"));
   const server = createServer();
   try {
-    const [near, far] = await connectedPair(server, join(directory, "s"), signal);
-    const end = () => {
-      duplex.destroy();
-      far.destroy();
-    };
-    pipeline(duplex, far, end);
-    pipeline(far, duplex, end);
-    return near;
+    const pair = await connectedPair(server, join(directory, "s"), signal);
+    // It went away meanwhile, and would never say so again.
+    if (duplex.destroyed) for (const socket of pair) socket.destroy();
+    return pair;
   } catch (error) {
     duplex.destroy();
     throw error;

@@ -23,80 +23,99 @@ function seeded(seed: number): () => number {
   };
 }
 
-describe("a connection that breaks HTTP/2 ends the session with session_lost and nothing else", () => {
-  test.each([
-    ["a wrong preface", Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n")],
-    [
-      "a frame longer than allowed",
-      Buffer.concat([preface, Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1])]),
-    ],
-    ["data on stream 0", Buffer.concat([hello, frame(frameType.data, 0, 0, Buffer.alloc(4))])],
-    ["data on an idle stream", Buffer.concat([hello, frame(frameType.data, 0, 7, Buffer.alloc(4))])],
-    [
-      "headers that are not HPACK",
-      Buffer.concat([hello, frame(frameType.headers, 4, 1, Buffer.alloc(40, 0xff))]),
-    ],
-    ["a stream with an even number", Buffer.concat([hello, headersFrames(2, grpcHeaders("/t.T/Echo"))])],
-    [
-      "a continuation without headers",
-      Buffer.concat([hello, frame(frameType.continuation, 4, 1, Buffer.alloc(9))]),
-    ],
-    [
-      "settings of a wrong length",
-      Buffer.concat([preface, frame(frameType.settings, 0, 0, Buffer.alloc(5))]),
-    ],
-    [
-      "a header that is longer than any",
-      Buffer.concat([hello, headersFrames(1, [["x", "y".repeat(100_000)]])]),
-    ],
-    [
-      "more continuations than any",
-      Buffer.concat([hello, headersFrames(1, Array(9000).fill(["key", "v".repeat(60)]))]),
-    ],
-  ])("%s", async (_name, bytes) => {
-    const { session, wire } = await openRaw([echo], "tcp", { keepaliveMs: 20 });
-    wire.write(bytes);
-    expect(await session.closed).toMatchObject({ code: "session_lost" });
-    wire.destroy();
-  });
-
-  test("closing a connection that hangs after a protocol error", async () => {
-    const { session, wire } = await openRaw([echo]);
-    const hungUp = new Promise((resolve) => wire.once("close", resolve));
-    wire.resume();
-    wire.write(Buffer.concat([hello, frame(frameType.data, 0, 7, Buffer.alloc(4))]));
-    await session.close();
-    await hungUp;
-    expect(await session.closed).toBeUndefined();
-  });
-
-  test("a connection that goes away inside a frame", async () => {
-    const { session, wire } = await openRaw([echo]);
-    wire.end(Buffer.concat([hello, headersFrames(1, grpcHeaders("/t.T/Echo")).subarray(0, 20)]));
-    expect(await session.closed).toMatchObject({ code: "session_lost" });
-  });
-
-  test.each(["tcp", "memory"] as const)("random bytes after a good beginning, over %s", async (kind) => {
-    const random = seeded(20_260_801);
-    for (let round = 0; round < 60; round++) {
-      const { session, wire } = await openRaw([echo], kind, { keepaliveMs: 5 });
-      wire.resume();
-      wire.write(hello);
-      wire.write(headersFrames(1, grpcHeaders("/t.T/Echo")));
-      for (let piece = 0; piece < 20; piece++) {
-        const bytes = Buffer.from(
-          Array.from({ length: 1 + Math.floor(random() * 200) }, () => random() * 256),
-        );
-        // Half the pieces are well-formed frames with random insides, so that they get past the first check.
-        const type = Math.floor(random() * 10);
-        wire.write(
-          random() < 0.5 ? frame(type, Math.floor(random() * 256), Math.floor(random() * 5), bytes) : bytes,
-        );
-      }
-      wire.end();
+describe.each([false, true])(
+  "a connection that breaks HTTP/2 ends the session with session_lost and nothing else (own headers: %s)",
+  (ownHeaders) => {
+    test.each([
+      ["a wrong preface", Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n")],
+      [
+        "a frame longer than allowed",
+        Buffer.concat([preface, Buffer.from([0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1])]),
+      ],
+      ["data on stream 0", Buffer.concat([hello, frame(frameType.data, 0, 0, Buffer.alloc(4))])],
+      ["data on an idle stream", Buffer.concat([hello, frame(frameType.data, 0, 7, Buffer.alloc(4))])],
+      [
+        "headers that are not HPACK",
+        Buffer.concat([hello, frame(frameType.headers, 4, 1, Buffer.alloc(40, 0xff))]),
+      ],
+      ["a stream with an even number", Buffer.concat([hello, headersFrames(2, grpcHeaders("/t.T/Echo"))])],
+      [
+        "a continuation without headers",
+        Buffer.concat([hello, frame(frameType.continuation, 4, 1, Buffer.alloc(9))]),
+      ],
+      [
+        "settings of a wrong length",
+        Buffer.concat([preface, frame(frameType.settings, 0, 0, Buffer.alloc(5))]),
+      ],
+      [
+        "headers that end inside a string",
+        Buffer.concat([hello, frame(frameType.headers, 4, 1, Buffer.of(0, 9))]),
+      ],
+      [
+        "a header block that another frame interrupts",
+        Buffer.concat([hello, frame(frameType.headers, 0, 1, Buffer.of(0x83)), frame(frameType.ping, 0, 0)]),
+      ],
+      [
+        "padding that is longer than its frame",
+        Buffer.concat([hello, frame(frameType.headers, 4 | 8, 1, Buffer.of(200, 0x83))]),
+      ],
+    ])("%s", async (_name, bytes) => {
+      const { session, wire } = await openRaw([echo], "tcp", { keepaliveMs: 20, ownHeaders });
+      wire.write(bytes);
       expect(await session.closed).toMatchObject({ code: "session_lost" });
       wire.destroy();
-    }
+    });
+
+    test("closing a connection that hangs after a protocol error", async () => {
+      const { session, wire } = await openRaw([echo], "tcp", { ownHeaders });
+      const hungUp = new Promise((resolve) => wire.once("close", resolve));
+      wire.resume();
+      wire.write(Buffer.concat([hello, frame(frameType.data, 0, 7, Buffer.alloc(4))]));
+      await session.close();
+      await hungUp;
+      expect(await session.closed).toBeUndefined();
+    });
+
+    test("a connection that goes away inside a frame", async () => {
+      const { session, wire } = await openRaw([echo], "tcp", { ownHeaders });
+      wire.end(Buffer.concat([hello, headersFrames(1, grpcHeaders("/t.T/Echo")).subarray(0, 20)]));
+      expect(await session.closed).toMatchObject({ code: "session_lost" });
+    });
+
+    test.each(["tcp", "memory"] as const)("random bytes after a good beginning, over %s", async (kind) => {
+      const random = seeded(20_260_801);
+      for (let round = 0; round < 60; round++) {
+        const { session, wire } = await openRaw([echo], kind, { keepaliveMs: 5, ownHeaders });
+        wire.resume();
+        wire.write(hello);
+        wire.write(headersFrames(1, grpcHeaders("/t.T/Echo")));
+        for (let piece = 0; piece < 20; piece++) {
+          const bytes = Buffer.from(
+            Array.from({ length: 1 + Math.floor(random() * 200) }, () => random() * 256),
+          );
+          // Half the pieces are well-formed frames with random insides, so that they get past the first check.
+          const type = Math.floor(random() * 10);
+          wire.write(
+            random() < 0.5 ? frame(type, Math.floor(random() * 256), Math.floor(random() * 5), bytes) : bytes,
+          );
+        }
+        wire.end();
+        expect(await session.closed).toMatchObject({ code: "session_lost" });
+        wire.destroy();
+      }
+    });
+  },
+);
+
+describe("what only node:http2 breaks at ends the session with session_lost and nothing else", () => {
+  test.each([
+    ["a header that is longer than any", headersFrames(1, [["x", "y".repeat(100_000)]])],
+    ["more continuations than any", headersFrames(1, Array(9000).fill(["key", "v".repeat(60)]))],
+  ])("%s", async (_name, bytes) => {
+    const { session, wire } = await openRaw([echo], "tcp", { keepaliveMs: 20 });
+    wire.write(Buffer.concat([hello, bytes]));
+    expect(await session.closed).toMatchObject({ code: "session_lost" });
+    wire.destroy();
   });
 });
 

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { BuildKitError } from "../errors.js";
 import { asSocket } from "./as-socket.js";
+import { type RelayedConnection, relayHeaders } from "./header-relay.js";
 import { createHealth } from "./health.js";
 import { serveCalls } from "./serve.js";
 import type { SessionMethod, SessionService } from "./service.js";
@@ -35,6 +36,11 @@ export interface SessionOptions {
   /** Interval of HTTP/2 pings in ms; six unanswered ones end the session. Default 5,000. */
   readonly keepaliveMs?: number;
   /**
+   * Read the headers of calls ourselves: for patterns and paths that node:http2 refuses (more than 140 KB of them) or drops
+   * without a word (blanks at an end). Costs some speed of transfers. Default false.
+   */
+  readonly ownHeaders?: boolean;
+  /**
    * Hears what a service threw, with the path of the call. The daemon only passes on a text, so this is where a caller
    * learns of, for example, `context_changed`. Not called for what the daemon cancelled.
    */
@@ -58,7 +64,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const methods = collectMethods([createHealth(), ...options.services]);
   const id = options.id ?? randomSessionId();
   const outer = options.signal;
-  const socket = await dialWithin(options, {
+  const { socket, relayed } = await dialWithin(options, {
     uuid: id,
     name: options.name ?? "session",
     sharedKey: options.sharedKey ?? "",
@@ -66,7 +72,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   });
   if (socket.destroyed) throw lost(socket.errored);
   const onCallError = (error: unknown, path: string) => options.onCallError?.(error, path);
-  const serving = serveCalls(socket, methods, onCallError, options.keepaliveMs ?? 5000);
+  const serving = serveCalls(socket, methods, onCallError, options.keepaliveMs ?? 5000, relayed);
   let ours = false;
   const close = async () => {
     ours = true;
@@ -91,7 +97,12 @@ function lost(cause: unknown): BuildKitError {
   });
 }
 
-async function dialWithin(options: SessionOptions, headers: SessionHeaders): Promise<Socket> {
+interface Dialled {
+  readonly socket: Socket;
+  readonly relayed?: RelayedConnection;
+}
+
+async function dialWithin(options: SessionOptions, headers: SessionHeaders): Promise<Dialled> {
   const deadline = AbortSignal.timeout(options.dialTimeoutMs ?? 20_000);
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
   const refuse = (cause: unknown) =>
@@ -101,7 +112,11 @@ async function dialWithin(options: SessionOptions, headers: SessionHeaders): Pro
           cause,
         });
   if (signal.aborted) throw refuse(signal.reason);
-  const dialled = options.dial(headers, signal).then((duplex) => asSocket(duplex, signal));
+  const dialled = options.dial(headers, signal).then(async (duplex): Promise<Dialled> => {
+    if (!options.ownHeaders) return { socket: await asSocket(duplex, signal) };
+    const relayed = await relayHeaders(duplex, signal);
+    return { socket: relayed.socket, relayed };
+  });
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(refuse(signal.reason)), { once: true });
   });
@@ -110,7 +125,7 @@ async function dialWithin(options: SessionOptions, headers: SessionHeaders): Pro
   } catch (error) {
     // A dial that ignores its signal and connects after all must not leave the connection behind.
     dialled.then(
-      (late) => late.destroy(),
+      (late) => late.socket.destroy(),
       () => {},
     );
     throw signal.aborted && !(error instanceof BuildKitError) ? refuse(error) : error;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { frame, frameType, grpcHeaders, headersFrames, hello } from "./http2-frames.testing.js";
-import { deferred, framed, openPeer, openRaw, outcome, type Peer } from "./peer.testing.js";
+import { deferred, framed, openPeer, openRaw as openRawPeer, outcome, type Peer } from "./peer.testing.js";
 import { RpcError, rpcStatus, type SessionCall, type SessionService } from "./service.js";
 
 const echo: SessionService = {
@@ -17,16 +17,24 @@ const method = (run: (call: SessionCall) => Promise<void>): SessionService => ({
 const health = "/grpc.health.v1.Health/Check";
 
 const open: Peer[] = [];
-const peerOf = async (...args: Parameters<typeof openPeer>) => {
-  const peer = await openPeer(...args);
-  open.push(peer);
-  return peer;
-};
 afterEach(async () => {
   await Promise.all(open.splice(0).map((peer) => peer.close()));
 });
 
-describe.each(["tcp", "memory"] as const)("a session over a %s connection", (kind) => {
+describe.each([
+  ["tcp", false],
+  ["memory", false],
+  ["tcp", true],
+  ["memory", true],
+] as const)("a session over a %s connection (own headers: %s)", (kind, ownHeaders) => {
+  const peerOf = async (...[services, over, options]: Parameters<typeof openPeer>) => {
+    const peer = await openPeer(services, over, { ownHeaders, ...options });
+    open.push(peer);
+    return peer;
+  };
+  const openRaw = (services: readonly SessionService[], over: typeof kind) =>
+    openRawPeer(services, over, { ownHeaders });
+
   test("announces every method of its services and the health check", async () => {
     const { announced } = await peerOf([echo], kind, { id: "abc", sharedKey: "key", name: "n" });
     expect(announced).toEqual({ uuid: "abc", sharedKey: "key", name: "n", methods: [health, "/t.T/Echo"] });

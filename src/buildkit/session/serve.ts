@@ -8,6 +8,7 @@ import {
 import type { Socket } from "node:net";
 import { BuildKitError } from "../errors.js";
 import { Http2Call } from "./call.js";
+import { type RelayedConnection, relayedHeaderBytes } from "./header-relay.js";
 import { decodeMetadata } from "./metadata.js";
 import { RpcError, rpcStatus, type SessionMethod } from "./service.js";
 import { statusOf, timeoutMs } from "./status.js";
@@ -42,13 +43,15 @@ const missedPings = 6;
 
 /**
  * Answers gRPC calls on one connection. `onCallError` hears the errors that methods threw, with the path of the call,
- * because the daemon only passes on a text. `keepaliveMs` is the interval of pings.
+ * because the daemon only passes on a text. `keepaliveMs` is the interval of pings. `relayed`: where the headers are, when
+ * they do not come through node:http2.
  */
 export function serveCalls(
   socket: Socket,
   methods: ReadonlyMap<string, SessionMethod>,
   onCallError: (error: unknown, path: string) => void,
   keepaliveMs: number,
+  relayed?: RelayedConnection,
 ): Serving {
   const session = performServerHandshake(socket, {
     maxHeaderListPairs: limits.headers,
@@ -57,7 +60,7 @@ export function serveCalls(
       enablePush: false,
       initialWindowSize: limits.streamWindowBytes,
       maxConcurrentStreams: limits.concurrentCalls,
-      maxHeaderListSize: limits.headerBytes,
+      maxHeaderListSize: relayed ? relayedHeaderBytes : limits.headerBytes,
     },
   });
   let failure: Error | undefined;
@@ -71,7 +74,8 @@ export function serveCalls(
   session.on(
     "stream",
     (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, ...rest: unknown[]) => {
-      accept(stream, headers, rest[0] as string[], methods, onCallError);
+      const rawHeaders = relayed ? relayed.headersOf(stream.id ?? 0) : (rest[0] as string[]);
+      accept(stream, headers, rawHeaders ?? [], methods, onCallError);
     },
   );
   widenConnectionWindow(session);
@@ -79,7 +83,7 @@ export function serveCalls(
   const closed = new Promise<Error | undefined>((resolve) => {
     session.once("close", () => {
       socket.destroy();
-      resolve(failure);
+      resolve(relayed?.failure() ?? failure);
     });
     socket.once("close", () => {
       if (!session.destroyed) session.destroy();

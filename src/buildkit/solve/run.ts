@@ -8,7 +8,6 @@ import { failureFromHistory, readFailure } from "./answer.js";
 import { SolveFailure } from "./failure.js";
 import { followStatus } from "./follow.js";
 import { playFrontend } from "./frontend.js";
-import { isLargeDockerfile } from "./large-dockerfile.js";
 import { failureSwitch, never, pause, settledWithin } from "./pending.js";
 import { frontendAttrsOf, solveRequest } from "./request.js";
 import type { SolveOptions, StepSourceMap } from "./types.js";
@@ -29,6 +28,7 @@ export interface SolveRun {
   readonly ref: string;
   readonly session: Session;
   readonly useGateway: boolean;
+  readonly largeDockerfile: boolean;
   readonly onStatus: (status: SolveStatus) => void;
   readonly onSourceMap: (map: StepSourceMap) => void;
 }
@@ -55,7 +55,7 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
   options.signal?.addEventListener("abort", onAbort, { once: true });
   if (options.signal?.aborted) onAbort();
   try {
-    const gateway = run.useGateway && (await canUseGateway(run, cancel.signal));
+    const gateway = run.useGateway && canUseGateway(run);
     const attrs = frontendAttrsOf(options);
     const request = solveRequest(options, ref, session.id, attrs, gateway);
     const answer = unary(calls.client, Control.methods.Solve, request, { signal: cancel.signal });
@@ -116,13 +116,12 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
   }
 }
 
-async function canUseGateway({ transport, options }: SolveRun, signal: AbortSignal): Promise<boolean> {
+function canUseGateway({ transport, options, largeDockerfile }: SolveRun): boolean {
   if (options.frontend !== undefined && options.frontend !== "dockerfile.v0") return false;
   if (options.definition !== undefined) return false;
   const api = transport.engine?.apiVersion;
   const withDetails = api === undefined || Number(api.slice("1.".length)) >= detailsFrom;
-  if (!withDetails) return true;
-  return !(await isLargeDockerfile(options, signal));
+  return !withDetails || !largeDockerfile;
 }
 
 /** Rejects when the daemon ends the session although the build goes on. */

@@ -3,6 +3,7 @@ import { BuildKitError } from "../errors.js";
 import { describeFailure, FailureEvidence } from "../failure/index.js";
 import { openSession, type Session } from "../session/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
+import { inspectBuildFiles } from "./build-files.js";
 import { SolveFailure } from "./failure.js";
 import { runSolve } from "./run.js";
 import { type SolveServices, solveServices } from "./services.js";
@@ -43,10 +44,12 @@ async function trySolve(
   const callErrors: BuildKitError[] = [];
   try {
     signal?.throwIfAborted();
+    const files = await inspectBuildFiles(options, signal ?? new AbortController().signal);
     services = await solveServices(options);
     session = await openSession({
       dial: (headers, opening) => transport.openSession(headers, opening),
       services: services.services,
+      ownHeaders: files.ownHeaders,
       ...(options.sharedKey === undefined ? {} : { sharedKey: options.sharedKey }),
       ...(signal === undefined ? {} : { signal }),
       onCallError: (error) => {
@@ -59,6 +62,7 @@ async function trySolve(
       ref,
       session,
       useGateway,
+      largeDockerfile: files.largeDockerfile,
       onStatus: (status) => {
         evidence.add(status);
         options.onStatus?.(status);
