@@ -136,6 +136,22 @@ onEachEngine((engine) => {
       ]);
     }));
 
+  test("COPY with names that begin or end with blanks brings those, and nothing else leaves.", () =>
+    withFolder(async (folder) => {
+      await writeTree(folder, { " lead": "1", "trail ": "2", " both /x ": "3", other: "4", named: "5" });
+      const dockerfiles = [
+        'FROM scratch\nCOPY [" lead", "/"]\n',
+        'FROM scratch\nARG NAME="trail "\nCOPY [" lead", "$NAME", " both /x ", "named", "/"]\n',
+      ];
+      const wanted = [[" lead"], [" lead", " both /x ", "named", "trail "]];
+      for (const [at, dockerfile] of dockerfiles.entries()) {
+        const seen = counted(createDirectoryTree(folder));
+        await copyOut(engine, seen.tree, join(folder, `out${at}`), dockerfile);
+        expect(new Set(seen.names())).toEqual(new Set(wanted[at]));
+        expect(listing(join(folder, `out${at}`))).toHaveLength(wanted[at]?.length ?? 0);
+      }
+    }));
+
   test("Links that lead out of the context give nothing away.", () =>
     withFolder(async (folder) => {
       const root = join(folder, "context");

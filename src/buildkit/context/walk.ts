@@ -100,5 +100,10 @@ async function includes(lookup: LinkLookup, filter: TreeFilter): Promise<readonl
   if (filter.followPaths.length === 0) return filter.includePatterns;
   const followed = await followLinks(lookup, filter.followPaths);
   if (followed === undefined) return filter.includePatterns;
-  return dropNested([...filter.includePatterns, ...followed]);
+  return dropNested([...filter.includePatterns, ...followed.map(withoutEdgeBlanks)]);
+}
+
+/** Patterns are trimmed when they are read, and would then name another file: buildx cannot COPY " name" by its name. */
+function withoutEdgeBlanks(path: string): string {
+  return path.replace(/^[ \t]|[ \t]$/g, (blank) => `[${blank}]`);
 }
