@@ -35,6 +35,8 @@ export const galleyErrorCodes = [
   "bus_message_invalid",
   "spool_full",
   "database_unreachable",
+  "database_busy",
+  "database_incompatible",
   "invalid_request",
   "unauthorized",
   "forbidden",

@@ -1,0 +1,5 @@
+import { sql as ground } from "./0001_ground.js";
+import type { Migration } from "./migration.js";
+
+/** Every migration, in the order in which they are applied. Appended to and never changed: databases remember each by its checksum. */
+export const migrations: readonly Migration[] = [{ name: "0001_ground", sql: ground }];

@@ -1,0 +1,2 @@
+// Every table, one file a topic. Each is made by the migrations of its topic.
+export * from "./ground-schema.js";
