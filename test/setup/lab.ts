@@ -1,4 +1,5 @@
 // Global set-up of the suite that needs real engines: brings the lab up once for all files, and says what takes long.
+import type { TestProject } from "vitest/node";
 import { bringUpLab } from "../lab/bring-up.js";
 import type { LabState } from "../support/engines.js";
 
@@ -14,7 +15,18 @@ const images = [
   "nginx:alpine",
 ];
 
-export default async function setup(): Promise<() => Promise<void>> {
+/** Tests of these folders need other real things, but no engine: asked for alone, they start at once. */
+const withoutEngines = /\/test\/(bus|server|queue|source)\//;
+
+async function needsEngines(project: TestProject): Promise<boolean> {
+  // What the command line names; vitest keeps it here and gives it to no set-up.
+  const { filenamePattern } = project.vitest as { filenamePattern?: string[] };
+  const { testFiles } = await project.globTestFiles(filenamePattern);
+  return testFiles.some((file) => !withoutEngines.test(file));
+}
+
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if (!(await needsEngines(project))) return undefined;
   const began = Date.now();
   const seconds = () => Math.round((Date.now() - began) / 1000);
   const report = (line: string) => console.log(`${line} (${seconds()} s)`);

@@ -1,0 +1,142 @@
+// Real nats-servers for tests: each in a folder of its own, on free ports of the loopback.
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { script } from "../lab/scripts.js";
+
+export type NatsVersion = "2.9" | "2.10" | "2.15";
+
+/** The path of a nats-server; rejects with a sentence when Debian has that version no more, or cannot be reached. */
+export const natsBinary = async (version?: NatsVersion): Promise<string> =>
+  (await script("nats.sh", version ? [version] : [])).trim();
+
+/** Those of the versions that can be had here; 2.9 must be. */
+export async function natsVersions(): Promise<NatsVersion[]> {
+  await natsBinary("2.9");
+  const found: NatsVersion[] = ["2.9"];
+  for (const version of ["2.10", "2.15"] as const)
+    await natsBinary(version).then(
+      () => found.push(version),
+      (error: Error) => console.log(`without nats-server ${version}: ${error.message}`),
+    );
+  return found;
+}
+
+/** Ports that were free just now, each once. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<Server>((resolve, reject) => {
+          const server = createServer();
+          server.once("error", reject);
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return ports;
+}
+
+export interface NatsServerOptions {
+  /** Default: any that is there. */
+  version?: NatsVersion;
+  /** Text of the configuration, without `port` if the server should choose; gets the folder for its files. */
+  config: (place: { port: number; directory: string }) => string;
+  /** Default: a free one. */
+  port?: number;
+}
+
+export interface NatsServer {
+  /** `nats://127.0.0.1:PORT`, the same after a restart. */
+  readonly url: string;
+  readonly port: number;
+  readonly directory: string;
+  /** What the server has logged so far. */
+  log(): string;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
+  /** After `stop` or `kill`: the same server again, with what it has on disk; with other text, changed. */
+  start(config?: string): Promise<void>;
+  /** Stops and removes everything. */
+  remove(): Promise<void>;
+}
+
+/** Starts a server and resolves when it takes connections. */
+export async function startNats(options: NatsServerOptions): Promise<NatsServer> {
+  const binary = await natsBinary(options.version);
+  const port = options.port ?? (await freePorts(1))[0]!;
+  const directory = await mkdtemp(join(tmpdir(), "galley-nats-"));
+  const configFile = join(directory, "nats.conf");
+  const logFile = join(directory, "nats.log");
+  await writeFile(configFile, options.config({ port, directory }), { mode: 0o600 });
+  let child: ChildProcess | undefined;
+  let ended: Promise<void> = Promise.resolve();
+  const log = () => readFileSync(logFile, "utf8");
+
+  const end = async (signal: NodeJS.Signals) => {
+    child?.kill(signal);
+    await ended;
+  };
+  const start = async (config?: string) => {
+    if (config !== undefined) await writeFile(configFile, config, { mode: 0o600 });
+    const started = spawn(binary, ["--config", configFile], { stdio: ["ignore", "pipe", "pipe"] });
+    const output = createWriteStream(logFile, { flags: "a" });
+    started.stdout.pipe(output, { end: false });
+    started.stderr.pipe(output, { end: false });
+    child = started;
+    ended = new Promise((resolve) => {
+      started.once("error", () => resolve());
+      started.once("close", () => {
+        if (child === started) child = undefined;
+        output.end(resolve);
+      });
+    });
+    const deadline = Date.now() + 20_000;
+    while (!(await greets(port))) {
+      if (started.exitCode !== null || Date.now() > deadline) {
+        started.kill("SIGKILL");
+        await ended;
+        throw new Error(`nats-server did not start:\n${log()}`);
+      }
+      await delay(20);
+    }
+  };
+  await start();
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    directory,
+    log,
+    start,
+    stop: () => end("SIGTERM"),
+    kill: () => end("SIGKILL"),
+    remove: async () => {
+      await end("SIGKILL");
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A server that takes clients sends INFO first. */
+function greets(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket: Socket = connect(port, "127.0.0.1");
+    const answer = (value: boolean) => {
+      socket.destroy();
+      resolve(value);
+    };
+    socket.once("data", (data) => answer(data.toString().startsWith("INFO")));
+    socket.once("error", () => answer(false));
+    socket.once("close", () => answer(false));
+    socket.setTimeout(2_000, () => answer(false));
+  });
+}
