@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { registerBuild } from "./build-command.js";
 import { registerDoctor } from "./doctor-command.js";
@@ -17,10 +16,15 @@ registerBuild(program);
 registerDoctor(program);
 registerUp(program);
 
-try {
-  await program.parseAsync(process.argv);
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  // commander has printed the help or the mistake already.
-  process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // commander has printed the help or the mistake already.
+    process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+  }
 }
+
+// Not awaited at the top: the command is bundled as CommonJS (scripts/build.mjs says why). A rejection ends the process as ever.
+void main();

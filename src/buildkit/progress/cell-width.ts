@@ -1,6 +1,6 @@
 const ESC = "\u001b";
 const printableAscii = /^[ -~]*$/;
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
 const zeroWidth = /^[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]$/u;
 const wideByDefault = /\p{Emoji_Presentation}/u;
 const sgr = new RegExp(`${ESC}\\[[0-9;:]*m`, "g");
@@ -24,6 +24,12 @@ const wide: readonly (readonly [number, number])[] = [
   [0x20000, 0x3fffd],
 ];
 
+/** Made when the first text needs it: that takes 20 ms, and most builds print ASCII alone. */
+function graphemes(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
+
 /** Cells that one grapheme takes in a terminal: 0, 1 or 2. */
 function graphemeWidth(grapheme: string): number {
   let width = 0;
@@ -44,7 +50,7 @@ export function cellWidth(text: string): number {
   const shown = text.includes(ESC) ? text.replace(sgr, "") : text;
   if (printableAscii.test(shown)) return shown.length;
   let width = 0;
-  for (const { segment } of segmenter.segment(shown)) width += graphemeWidth(segment);
+  for (const { segment } of graphemes(shown)) width += graphemeWidth(segment);
   return width;
 }
 
@@ -65,7 +71,7 @@ export function fitCells(text: string, columns: number): string {
   while (rest !== "") {
     const sequenceAt = rest.indexOf(ESC);
     const plain = sequenceAt === -1 ? rest : rest.slice(0, sequenceAt);
-    for (const { segment } of segmenter.segment(plain)) {
+    for (const { segment } of graphemes(plain)) {
       const width = graphemeWidth(segment);
       if (used + width > columns - 1) return `${out}…${colored ? `${ESC}[0m` : ""}`;
       out += segment;
