@@ -9,6 +9,7 @@ export const galleyErrorCodes = [
   "container_failed",
   "container_unhealthy",
   "port_in_use",
+  "preview_subnets_used_up",
   "git_missing",
   "git_failed",
   "git_ref_not_found",
