@@ -1,5 +1,17 @@
 // The contract between server and agents: subjects, streams, the schema of every message, the connection, publishing that
 // survives disconnection. Knows NATS; it must not know what a deployment does, nor a database.
+export { type AgentKey, createAgentKey, signAsAgent, verifyAgentSignature } from "./auth/agent-key.js";
+export {
+  type AgentCredentialRequest,
+  issueAgentCredential,
+  longestCredentialMs,
+  serverCredential,
+  systemCredential,
+} from "./auth/claims.js";
+export { type BusCredential, type BusKeys, createBusKeys, loadBusKeys } from "./auth/keys.js";
+export { revokeAgentKey, syncRevocations } from "./auth/revoke.js";
+export { type ServerConfigOptions, serverConfig } from "./auth/server-config.js";
+export { type BusConnection, type BusConnectionOptions, type BusEvent, connectBus } from "./connection.js";
+export type { BusLog } from "./log.js";
 export * from "./messages.js";
-export { repoKeyOf } from "./repo-key.js";
 export { heartbeatMs, jobConsumer, type RpcVerb, streams, subjects } from "./subjects.js";

@@ -48,7 +48,7 @@ export interface NatsServerOptions {
   /** Default: any that is there. */
   version?: NatsVersion;
   /** Text of the configuration, without `port` if the server should choose; gets the folder for its files. */
-  config: (place: { port: number; directory: string }) => string;
+  config: (place: { port: number; directory: string }) => string | Promise<string>;
   /** Default: a free one. */
   port?: number;
 }
@@ -77,7 +77,7 @@ export async function startNats(options: NatsServerOptions): Promise<NatsServer>
   const directory = await mkdtemp(join(tmpdir(), "galley-nats-"));
   const configFile = join(directory, "nats.conf");
   const logFile = join(directory, "nats.log");
-  await writeFile(configFile, options.config({ port, directory }), { mode: 0o600 });
+  await writeFile(configFile, await options.config({ port, directory }), { mode: 0o600 });
   let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
   const log = () => readFileSync(logFile, "utf8");
