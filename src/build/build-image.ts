@@ -11,6 +11,7 @@ import {
 } from "../buildkit/index.js";
 import { frontendAttrs } from "./frontend-attrs.js";
 import { openContext } from "./open-context.js";
+import { withProxies } from "./proxy-args.js";
 import type { BuildRequest } from "./request.js";
 import { requireSupport } from "./requirements.js";
 
@@ -20,6 +21,8 @@ export interface BuildImageOptions {
   readonly cwd: string;
   /** Registry credentials for base images, pushes and caches. */
   readonly auth: SessionService;
+  /** Build arguments for the engine's proxies (`proxyArgs`): those of the request win over them. */
+  readonly proxies?: Readonly<Record<string, string>>;
   /** Hosts that `auth` has given credentials to, so that a refusal is told from a missing login. */
   readonly credentialsSentTo?: Iterable<string>;
   readonly onStatus?: (status: SolveStatus) => void;
@@ -67,7 +70,10 @@ export async function buildImage(
   try {
     const result = await client.solve({
       frontend: "dockerfile.v0",
-      frontendAttrs: { ...frontendAttrs(request), ...context.attrs },
+      frontendAttrs: {
+        ...frontendAttrs({ ...request, buildArgs: withProxies(request.buildArgs, options.proxies ?? {}) }),
+        ...context.attrs,
+      },
       trees: context.trees,
       sharedKey: context.sharedKey,
       services: [

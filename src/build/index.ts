@@ -3,6 +3,7 @@
 export { type BuildImageOptions, type BuiltImage, buildImage } from "./build-image.js";
 export { type BuildServicesOptions, buildServices, type ServiceBuildRequest } from "./build-services.js";
 export { openGitContext } from "./git-context.js";
+export { proxyArgs } from "./proxy-args.js";
 export type {
   BuildContext,
   BuildRequest,

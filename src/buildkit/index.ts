@@ -46,6 +46,7 @@ export {
   createSshAgents,
   createUpload,
   type DockerConfig,
+  type DockerProxies,
   loadDockerConfig,
   type RegistryAuth,
   RpcError,

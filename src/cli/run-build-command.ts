@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
-import { type BuiltImage, buildImage } from "../build/index.js";
+import { type BuiltImage, buildImage, proxyArgs } from "../build/index.js";
 import {
   BuildKitClient,
   BuildKitError,
   chooseProgress,
   createRenderer,
+  loadDockerConfig,
   onProcessExit,
   openOutput,
   type ProgressRenderer,
@@ -48,7 +49,8 @@ export async function runBuildCommand(
     });
     const request = await buildRequest(argument, flags, { cwd, env, stdin: process.stdin });
     client = await BuildKitClient.connect(flags.builder, { env, signal });
-    const auth = await registryAuth(env, (message) => renderer?.warn(undefined, message));
+    const config = await loadDockerConfig(undefined, env);
+    const auth = await registryAuth(env, (message) => renderer?.warn(undefined, message), config);
     const envelope = createEventEnvelope({ now: Date.now, newId: randomUUID });
     renderer = createRenderer({
       ...settings,
@@ -65,6 +67,7 @@ export async function runBuildCommand(
         signal,
         cwd,
         auth,
+        proxies: proxyArgs(config.proxies, [client.transport.where, env.DOCKER_HOST]),
         credentialsSentTo: auth.sentTo,
         onStatus: (status) => progress.update(undefined, status),
         onSourceMap: (map) => progress.sourceMap(undefined, map),

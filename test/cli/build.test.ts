@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -115,6 +116,39 @@ onEachEngine((engine) => {
     });
     expect(archive.code, archive.stderr).toBe(0);
     expect(await run(packed, "cat", "/hello")).toBe("packed\n");
+  });
+
+  test("the proxies of docker's configuration reach the steps, no argument that was given, and no output", async () => {
+    const config = mkdtempSync(join(root, "docker-"));
+    const secret = `pw-${labName("x")}`;
+    const proxies = {
+      default: { httpProxy: "http://wrong.example:1" },
+      [engine.dockerHost]: {
+        httpProxy: `http://me:${secret}@proxy.example:3128`,
+        httpsProxy: "http://s:1",
+        noProxy: "a.b",
+      },
+    };
+    writeFileSync(join(config, "config.json"), JSON.stringify({ proxies }));
+    const lines = [
+      "FROM busybox",
+      'RUN test "$HTTP_PROXY" = "$http_proxy" && echo "$HTTP_PROXY" | sha256sum | cut -c1-12',
+      `RUN echo "https=$HTTPS_PROXY no=$no_proxy" # ${labName("y")}`,
+    ];
+    const context = folder({ Dockerfile: lines.join("\n") });
+    const given = ["--no-cache", "--build-arg", "https_proxy=http://given:2"];
+    const options = { env: { DOCKER_CONFIG: config } };
+    const { code, stderr } = await galley(engine, ["build", "--progress=plain", ...given, context], options);
+    expect(code, stderr).toBe(0);
+    const hash = createHash("sha256").update(`http://me:${secret}@proxy.example:3128\n`).digest("hex");
+    expect(stderr).toContain(hash.slice(0, 12));
+    expect(stderr).toContain("https=http://given:2 no=a.b");
+    expect(stderr).not.toContain(secret);
+    // A failure shows the command; the daemon's words about it may hold what it was run with.
+    const failing = folder({ Dockerfile: "FROM busybox\nARG HTTP_PROXY\nRUN false $HTTP_PROXY\n" });
+    const failed = await galley(engine, ["build", failing], options);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).not.toContain(secret);
   });
 
   test("options reach the steps they are meant for", async () => {

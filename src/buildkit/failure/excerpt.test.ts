@@ -88,3 +88,17 @@ test("credentials in URLs, headers and build arguments with telling names are ma
   expect(mask("https://host/@scope/pkg mail a@b.c")).toBe("https://host/@scope/pkg mail a@b.c");
   expect(mask("Authorization: Bearer abc.def")).toBe("Authorization: Bearer ***");
 });
+
+test("the password of a proxy is masked, with or without a scheme, as it is and as it is written in URLs", () => {
+  const mask = maskFor({
+    "build-arg:HTTP_PROXY": "http://agent:p%40ss-word@proxy:3128",
+    "build-arg:https_proxy": "agent:without-scheme@proxy:3128",
+    "build-arg:NO_PROXY": "a.example,b.example",
+  });
+  const text =
+    "via http://agent:p%40ss-word@proxy:3128, p@ss-word, agent:without-scheme@proxy, not a.example";
+  const masked = mask(text);
+  expect(masked).not.toMatch(/word|without-scheme/);
+  expect(masked).toContain("proxy:3128");
+  expect(masked).toContain("a.example");
+});

@@ -4,4 +4,5 @@ export { describeFailure } from "./describe-failure.js";
 export { FailureEvidence } from "./evidence.js";
 export type { FailureKnown } from "./known.js";
 export { type LintWarning, toLintWarning } from "./lint.js";
+export { maskArgumentsOf, maskSteps } from "./mask.js";
 export { nearest } from "./nearest.js";

@@ -1,6 +1,9 @@
+import type { SolveStatus } from "../progress/types.js";
+
 const urlCredentials = /([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#@"'`<>]{1,1024})@/gi;
 const authorization = /\b(authorization:?\s{0,4}(?:basic|bearer|token)\s{1,4})[^\s"',;]+/gi;
 const secretName = /token|secret|passw|credential|api_?key|private_?key|access_?key|auth/i;
+const proxyName = /^build-arg:(https?|ftp|all)_proxy$/i;
 const shortestSecret = 6;
 
 export type Mask = (text: string) => string;
@@ -14,15 +17,46 @@ export const maskCredentials: Mask = (text) =>
  * where somebody passes them as arguments the daemon writes them into step names and errors.
  */
 export function maskFor(frontendAttrs: Readonly<Record<string, string>> = {}): Mask {
+  const maskArguments = maskArgumentsOf(frontendAttrs);
+  return maskArguments === undefined ? maskCredentials : (text) => maskCredentials(maskArguments(text));
+}
+
+/** Masks only the values of such arguments, and passwords of proxies; undefined when there are none. */
+export function maskArgumentsOf(frontendAttrs: Readonly<Record<string, string>> = {}): Mask | undefined {
   const secrets = Object.entries(frontendAttrs)
-    .filter(
-      ([name, value]) =>
-        name.startsWith("build-arg:") && secretName.test(name) && value.length >= shortestSecret,
-    )
-    .map(([, value]) => value)
+    .flatMap(([name, value]) => {
+      if (!name.startsWith("build-arg:")) return [];
+      if (secretName.test(name)) return value.length >= shortestSecret ? [value] : [];
+      return proxyName.test(name) ? proxySecrets(value) : [];
+    })
     // The longer first, so that a secret that contains another one leaves nothing behind.
     .sort((a, b) => b.length - a.length);
-  if (secrets.length === 0) return maskCredentials;
-  return (text) =>
-    maskCredentials(secrets.reduce((masked, secret) => masked.replaceAll(secret, "***"), text));
+  if (secrets.length === 0) return undefined;
+  return (text) => secrets.reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
+}
+
+/** Masks what the daemon writes of a step's arguments: into its name, and into its error. What the step prints is its own. */
+export function maskSteps(status: SolveStatus, mask: Mask): SolveStatus {
+  const vertexes = status.vertexes.map((vertex) => ({
+    ...vertex,
+    name: mask(vertex.name),
+    ...(vertex.error === undefined ? {} : { error: mask(vertex.error) }),
+  }));
+  return { ...status, vertexes };
+}
+
+/** The user part of a proxy's address, and the password alone: a proxy may be written without `http://`. */
+function proxySecrets(proxy: string): string[] {
+  const user = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(.+)@/i.exec(proxy)?.[1];
+  if (user === undefined) return [];
+  const password = user.slice(user.indexOf(":") + 1);
+  return [user, password, decode(password)].filter((secret) => secret.length >= shortestSecret);
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -4,7 +4,12 @@
  * connection is handed in, and file sync, exports and the content store are services that others plug in.
  */
 
-export { type DockerConfig, loadDockerConfig, type RegistryCredentials } from "./auth/docker-config.js";
+export {
+  type DockerConfig,
+  type DockerProxies,
+  loadDockerConfig,
+  type RegistryCredentials,
+} from "./auth/docker-config.js";
 export { createRegistryAuth, type RegistryAuth, type RegistryAuthOptions } from "./auth/service.js";
 export type { SessionMetadata } from "./metadata.js";
 export { openSession, type Session, type SessionHeaders } from "./open.js";

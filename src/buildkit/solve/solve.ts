@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { BuildKitError } from "../errors.js";
-import { describeFailure, FailureEvidence } from "../failure/index.js";
+import { describeFailure, FailureEvidence, maskArgumentsOf, maskSteps } from "../failure/index.js";
 import { openSession, type Session } from "../session/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
 import { inspectBuildFiles } from "./build-files.js";
@@ -37,6 +37,7 @@ async function trySolve(
 ): Promise<SolveResult | "without-gateway"> {
   const { signal } = options;
   const evidence = new FailureEvidence();
+  const mask = maskArgumentsOf(options.frontendAttrs);
   let sourceMap: StepSourceMap | undefined;
   let session: Session | undefined;
   let services: SolveServices | undefined;
@@ -63,7 +64,8 @@ async function trySolve(
       session,
       useGateway,
       largeDockerfile: files.largeDockerfile,
-      onStatus: (status) => {
+      onStatus: (told) => {
+        const status = mask === undefined ? told : maskSteps(told, mask);
         evidence.add(status);
         options.onStatus?.(status);
       },

@@ -114,3 +114,10 @@ describe("reading config.json", () => {
     expect(inspect(error)).not.toContain("aHVud");
   });
 });
+
+test("proxies are read by engine, and what is no text is left out", () => {
+  const { proxies } = parseDockerConfig({
+    proxies: { default: { httpProxy: "http://p:1", noProxy: 7, other: "x" }, "tcp://a:1": "http://p" },
+  });
+  expect(proxies).toEqual({ default: { httpProxy: "http://p:1" } });
+});

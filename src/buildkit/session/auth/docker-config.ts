@@ -12,13 +12,24 @@ export interface DockerAuthEntry {
   readonly registrytoken?: string;
 }
 
-/** What of docker's config.json says how to log in to registries. */
+/** The proxies of one entry of `proxies`; values may hold passwords. */
+export interface DockerProxies {
+  readonly httpProxy?: string;
+  readonly httpsProxy?: string;
+  readonly noProxy?: string;
+  readonly ftpProxy?: string;
+  readonly allProxy?: string;
+}
+
+/** What docker's config.json says of registries and proxies. */
 export interface DockerConfig {
   readonly auths?: Readonly<Record<string, DockerAuthEntry>>;
   /** Suffixes of `docker-credential-<suffix>`, by registry. */
   readonly credHelpers?: Readonly<Record<string, string>>;
   /** The same for all other registries. */
   readonly credsStore?: string;
+  /** Proxies of containers and builds, by the engine's address; `default` for all others. */
+  readonly proxies?: Readonly<Record<string, DockerProxies>>;
 }
 
 /** What a registry is shown. `identity` is an OAuth2 refresh token, `bearer` a finished access token. */
@@ -69,8 +80,14 @@ export function parseDockerConfig(json: unknown): DockerConfig {
       auths[key] = strings(entry, ["auth", "username", "password", "identitytoken", "registrytoken"]);
   }
   const helpers = isObject(json.credHelpers) ? json.credHelpers : {};
+  const proxies: Record<string, DockerProxies> = {};
+  for (const [key, entry] of Object.entries(isObject(json.proxies) ? json.proxies : {})) {
+    if (isObject(entry))
+      proxies[key] = strings(entry, ["httpProxy", "httpsProxy", "noProxy", "ftpProxy", "allProxy"]);
+  }
   return {
     auths,
+    ...(Object.keys(proxies).length > 0 ? { proxies } : {}),
     credHelpers: strings(helpers, Object.keys(helpers)),
     ...(typeof json.credsStore === "string" ? { credsStore: json.credsStore } : {}),
   };
