@@ -1,0 +1,231 @@
+import { z } from "zod";
+import { GalleyError } from "../errors/index.js";
+
+/** What an agent is told by its environment (DESIGN §6), checked. */
+export interface AgentConfig {
+  /** Without a slash at the end. */
+  readonly controlPlaneUrl: string;
+  /** Servers of the bus; one is enough, the others of a cluster are learnt from it. */
+  readonly natsUrls: readonly string[];
+  /** Bootstrap token; may be absent where the data directory holds a credential already. */
+  readonly token: string | undefined;
+  readonly dataDirectory: string;
+  readonly publicNetwork: string;
+  readonly tlsEnabled: boolean;
+  readonly certResolver: string | undefined;
+  readonly maxParallelBuilds: number;
+  /** For services that pin none. */
+  readonly defaultCpus: number;
+  /** Bytes, for services that pin none. */
+  readonly defaultMemory: number;
+  /** Milliseconds that running deployments get to finish after SIGTERM. */
+  readonly drainMs: number;
+  /** Port on 127.0.0.1 of /healthz and /metrics; 0: any free one. */
+  readonly healthPort: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+interface About {
+  readonly accepted: string;
+  readonly meaning: string;
+  readonly fallback?: string;
+  /** Its value is never repeated. */
+  readonly secret?: boolean;
+}
+
+const units: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** Bytes of `1g`, `512m`, `1.5g`; NaN for anything else. */
+export function memoryBytes(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)([bkmg]?)$/i.exec(text) ?? [];
+  return number === undefined ? Number.NaN : Math.floor(Number(number) * (units[unit.toLowerCase()] ?? 1));
+}
+
+/** Docker refuses containers with less. */
+const leastMemory = 6 * 1024 ** 2;
+
+function url(text: string, protocols: readonly string[]): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol);
+}
+
+const within = (low: number, high: number) => (value: number) => value >= low && value <= high;
+const whole = z.string().regex(/^\d+$/).transform(Number);
+const boolean = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(["true", "false", "1", "0", "yes", "no"]))
+  .transform((text) => text === "true" || text === "1" || text === "yes");
+
+const variable = <Schema extends z.ZodType<unknown, string | undefined>>(schema: Schema, about: About) => ({
+  about,
+  schema: z.preprocess((value) => value ?? about.fallback, schema),
+});
+
+const variables = {
+  GALLEY_CONTROL_PLANE_URL: variable(
+    z
+      .string()
+      .refine((text) => url(text, ["http:", "https:"]))
+      .transform((text) => text.replace(/\/+$/, "")),
+    { accepted: "an http:// or https:// URL", meaning: "Where the server's API is." },
+  ),
+  GALLEY_NATS_URL: variable(
+    z
+      .string()
+      .transform((text) => text.split(",").map((part) => part.trim()))
+      .refine((urls) => urls.every((text) => url(text, ["nats:", "tls:"]))),
+    {
+      accepted: "one or more nats:// or tls:// URLs, separated by commas",
+      meaning: "Servers of the bus.",
+    },
+  ),
+  GALLEY_AGENT_TOKEN: variable(
+    z
+      .string()
+      .regex(/^galley_agt_[0-9A-Za-z]{16,128}$/)
+      .optional(),
+    {
+      accepted: "a bootstrap token, `galley_agt_…`",
+      meaning:
+        "Shown once by `galley agent new`. Exchanged for a credential that is kept in the data directory; needed again when that is deleted.",
+      secret: true,
+    },
+  ),
+  GALLEY_DATA_DIR: variable(
+    z.string().refine((path) => path.startsWith("/")),
+    {
+      accepted: "an absolute path",
+      meaning: "Credential, unsent events, mirrors and caches. Deleting it costs time, nothing else.",
+      fallback: "/var/lib/galley",
+    },
+  ),
+  GALLEY_PUBLIC_NETWORK: variable(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/), {
+    accepted: "the name of a Docker network",
+    meaning: "The network on which the proxy is found.",
+    fallback: "galley-public",
+  }),
+  GALLEY_TLS_ENABLED: variable(boolean, {
+    accepted: "true or false",
+    meaning: "Previews are served over https by the proxy.",
+    fallback: "false",
+  }),
+  GALLEY_CERT_RESOLVER: variable(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/)
+      .optional(),
+    {
+      accepted: "the name of a certificate resolver of the proxy",
+      meaning: "Where the proxy gets certificates; absent: it has one for all previews.",
+    },
+  ),
+  GALLEY_MAX_PARALLEL_BUILDS: variable(whole.refine(within(1, 64)), {
+    accepted: "a whole number from 1 to 64",
+    meaning: "Deployments at once, and builds of services at once across all of them.",
+    fallback: "4",
+  }),
+  GALLEY_DEFAULT_CPUS: variable(
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?$/)
+      .transform(Number)
+      .refine(within(0.01, 1024)),
+    {
+      accepted: "a number from 0.01 to 1024",
+      meaning: "CPUs of a service that pins none.",
+      fallback: "1.5",
+    },
+  ),
+  GALLEY_DEFAULT_MEMORY: variable(
+    z
+      .string()
+      .transform(memoryBytes)
+      .refine(within(leastMemory, 2 ** 50)),
+    {
+      accepted: "a size of at least 6m, such as 512m or 1.5g",
+      meaning: "Memory of a service that pins none.",
+      fallback: "1g",
+    },
+  ),
+  GALLEY_DRAIN_SECONDS: variable(whole.refine(within(0, 86_400)), {
+    accepted: "a whole number from 0 to 86400",
+    meaning:
+      "How long running deployments get to finish after SIGTERM; what has not by then is handed back. A second signal ends at once.",
+    fallback: "300",
+  }),
+  GALLEY_HEALTH_PORT: variable(whole.refine(within(0, 65_535)), {
+    accepted: "a port; 0 for any free one",
+    meaning: "Where /healthz and /metrics answer, on 127.0.0.1.",
+    fallback: "9465",
+  }),
+  GALLEY_LOG_LEVEL: variable(z.enum(["debug", "info", "warn", "error"]), {
+    accepted: "debug, info, warn or error",
+    meaning: "How much is logged.",
+    fallback: "info",
+  }),
+};
+
+type VariableName = keyof typeof variables;
+const names = Object.keys(variables) as VariableName[];
+
+const configSchema = z
+  .object(
+    Object.fromEntries(names.map((name) => [name, variables[name].schema])) as {
+      [Name in VariableName]: (typeof variables)[Name]["schema"];
+    },
+  )
+  .transform(
+    (found): AgentConfig => ({
+      controlPlaneUrl: found.GALLEY_CONTROL_PLANE_URL,
+      natsUrls: found.GALLEY_NATS_URL,
+      token: found.GALLEY_AGENT_TOKEN,
+      dataDirectory: found.GALLEY_DATA_DIR,
+      publicNetwork: found.GALLEY_PUBLIC_NETWORK,
+      tlsEnabled: found.GALLEY_TLS_ENABLED,
+      certResolver: found.GALLEY_CERT_RESOLVER,
+      maxParallelBuilds: found.GALLEY_MAX_PARALLEL_BUILDS,
+      defaultCpus: found.GALLEY_DEFAULT_CPUS,
+      defaultMemory: found.GALLEY_DEFAULT_MEMORY,
+      drainMs: found.GALLEY_DRAIN_SECONDS * 1000,
+      healthPort: found.GALLEY_HEALTH_PORT,
+      logLevel: found.GALLEY_LOG_LEVEL,
+    }),
+  );
+
+/**
+ * Reads the agent's environment. An empty variable counts as one that is not set, as compose files pass them.
+ *
+ * @throws GalleyError config_invalid that names every bad variable at once: what was found, and what is accepted
+ */
+export function parseAgentConfig(env: Readonly<Record<string, string | undefined>>): AgentConfig {
+  const given = Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name].trim()]] : [])));
+  const result = configSchema.safeParse(given);
+  if (result.success) return result.data;
+  const bad = names.filter((name) => result.error.issues.some(({ path }) => path[0] === name));
+  const lines = bad.map(
+    (name) => `${name} ${foundIn(given, name)}: accepted is ${variables[name].about.accepted}`,
+  );
+  throw new GalleyError("config_invalid", `The agent's environment is not valid.\n${lines.join("\n")}`, {
+    hint: "Correct the variables that are named and start the agent again.",
+  });
+}
+
+const longestShown = 100;
+
+function foundIn(given: Readonly<Record<string, string>>, name: VariableName): string {
+  const value = given[name];
+  if (value === undefined) return "is not set";
+  if (variables[name].about.secret) return `has ${value.length} characters that are no such token`;
+  // A password in a URL is nobody's business.
+  const shown = value.replace(/:\/\/[^/@\s]*@/g, "://***@").slice(0, longestShown);
+  return `is ${JSON.stringify(shown)}`;
+}
+
+export interface VariableDescription extends About {
+  readonly name: string;
+}
+
+/** The variables in the order of the documentation, which is made from this. */
+export function describeAgentConfig(): readonly VariableDescription[] {
+  return names.map((name) => ({ name, ...variables[name].about }));
+}

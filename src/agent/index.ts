@@ -1,0 +1,8 @@
+// The process that builds and runs previews: it bootstraps, claims jobs from the bus, carries them out, and tells what happens.
+// Knows every room but the server's; none of them knows it.
+export {
+  type AgentConfig,
+  describeAgentConfig,
+  parseAgentConfig,
+  type VariableDescription,
+} from "./config.js";
