@@ -117,6 +117,17 @@ export class BuildKitClient {
     return await this.#features;
   }
 
+  /**
+   * Whether the Docker Engine takes a registry (`host` or `host:port`) over plain http, by its `insecure-registries`. False for a
+   * buildkitd, which does not say. Asked for anew each time.
+   *
+   * @throws BuildKitError daemon_unreachable, cancelled
+   */
+  async takesPlainHttp(registry: string, signal: AbortSignal): Promise<boolean> {
+    const insecure = await this.transport.insecureRegistries?.(signal);
+    return insecure?.(registry) ?? false;
+  }
+
   /** Ends everything under way and every connection. Idempotent. */
   close(): void {
     this.transport.close();

@@ -50,7 +50,7 @@ export async function runBuildCommand(
     const request = await buildRequest(argument, flags, { cwd, env, stdin: process.stdin });
     client = await BuildKitClient.connect(flags.builder, { env, signal });
     const config = await loadDockerConfig(undefined, env);
-    const auth = await registryAuth(env, (message) => renderer?.warn(undefined, message), config);
+    const auth = await registryAuth(env, (message) => renderer?.warn(undefined, message), client, config);
     const envelope = createEventEnvelope({ now: Date.now, newId: randomUUID });
     renderer = createRenderer({
       ...settings,

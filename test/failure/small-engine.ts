@@ -21,8 +21,12 @@ export interface SmallEngine {
   remove(): Promise<void>;
 }
 
-/** Brings up a further engine of the same kind. `megabytes` is the size of its disk. */
-export async function smallEngine(engine: LabEngine, megabytes: number): Promise<SmallEngine> {
+/** Brings up a further engine of the same kind. `megabytes` is the size of its disk, `insecure` are registries or networks. */
+export async function smallEngine(
+  engine: LabEngine,
+  megabytes: number,
+  { insecure = [] }: { insecure?: readonly string[] } = {},
+): Promise<SmallEngine> {
   // Other runs of the tests may bring up theirs at the same time.
   const name = `${engine.name}x${randomBytes(2).toString("hex")}`;
   const folder = join(labDirectory(), name);
@@ -53,6 +57,7 @@ export async function smallEngine(engine: LabEngine, megabytes: number): Promise
       "--registry-mirror",
       `http://${labRegistry().open}`,
       "--mark",
+      ...insecure.flatMap((registry) => ["--insecure-registry", registry]),
     ]);
   } catch (error) {
     await remove();

@@ -20,6 +20,8 @@ export async function tokenRegistry(options: {
   readonly login: { readonly username: string; readonly password: string };
   readonly oauth: boolean;
   readonly anonymous?: boolean;
+  /** Where it listens. Default: loopback. */
+  readonly address?: string;
 }): Promise<TokenRegistry> {
   const token = "galley-test-token";
   const asked: string[] = [];
@@ -76,8 +78,9 @@ export async function tokenRegistry(options: {
       response.end('{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}');
     }
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { address = "127.0.0.1" } = options;
+  await once(server.listen(0, address), "listening");
+  host = `${address}:${(server.address() as AddressInfo).port}`;
   return {
     host,
     asked,

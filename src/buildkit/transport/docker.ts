@@ -6,6 +6,7 @@ import { engineKeepalive, openChannels } from "./channels.js";
 import { type Dial, dialAddress } from "./dial.js";
 import { askEngine, refusal, upgradeEngine } from "./engine-http.js";
 import { probeHttp2 } from "./http2-probe.js";
+import { insecureRegistries } from "./insecure-registries.js";
 import { openSessionTunnel } from "./session-tunnel.js";
 import type { BuildKitTransport, EngineFacts } from "./transport.js";
 
@@ -55,6 +56,10 @@ export async function connectDocker(
     route: direct ? "direct" : "upgrade",
     where,
     engine,
+    async insecureRegistries(asking) {
+      const answer = await askEngine(dial, where, { method: "GET", path: `${prefix}/info` }, asking);
+      return insecureRegistries(answer.status === 200 ? parseObject(answer.body) : undefined);
+    },
     grpcClient: () => channels.shared(),
     openChannel: (keepalive) => channels.open(keepalive),
     async openSession(headers, opening) {

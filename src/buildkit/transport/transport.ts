@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Client } from "@grpc/grpc-js";
 import type { SessionHeaders } from "../session/index.js";
 import type { Channel, Keepalive } from "./channel.js";
+import type { InsecureRegistries } from "./insecure-registries.js";
 
 /** What a Docker Engine says about itself. */
 export interface EngineFacts {
@@ -22,6 +23,8 @@ export interface BuildKitTransport {
   readonly where: string;
   /** Present when a Docker Engine is driven. */
   readonly engine?: EngineFacts;
+  /** Asks the engine which registries it takes without TLS. Absent where there is no Docker Engine to ask. */
+  insecureRegistries?(signal: AbortSignal): Promise<InsecureRegistries>;
   /** The shared connection, for short calls. Redials when it was lost. */
   grpcClient(): Client;
   /** A connection of its own, for calls that must not share the fate of others. The caller closes it. */

@@ -16,8 +16,11 @@ export interface RegistryAuthOptions {
   readonly clientToken?: boolean;
   /** 16 bytes or more that stay with this client: with the same seed, later sessions may reuse the daemon's tokens. Default: random. */
   readonly seed?: Uint8Array;
-  /** Registries meant to be used over plain http, `host` or `host:port`. Loopback ones need not be named. */
-  readonly plainHttpRegistries?: readonly string[];
+  /**
+   * Whether a registry (`host` or `host:port`) is meant to be used over plain http. Asked only when its token server, which is
+   * not on loopback, wants a password that way. Default: none is.
+   */
+  readonly plainHttp?: (registry: string, signal: AbortSignal) => Promise<boolean>;
   /** Hears sentences for a person, for example of a credential helper that is not installed. */
   readonly onWarning?: (warning: string) => void;
   /** Environment of credential helpers. Default: that of the process. */
@@ -40,7 +43,7 @@ export interface RegistryAuth extends SessionService {
  * those. May serve many sessions, one after the other or at once.
  */
 export function createRegistryAuth(options: RegistryAuthOptions): RegistryAuth {
-  const { clientToken = true, seed = randomBytes(32), plainHttpRegistries = [] } = options;
+  const { clientToken = true, seed = randomBytes(32) } = options;
   const now = options.now ?? Date.now;
   const find = credentialFinder({
     config: options.config,
@@ -63,7 +66,7 @@ export function createRegistryAuth(options: RegistryAuthOptions): RegistryAuth {
     fetchToken(request, await show(request.host), {
       signal,
       fetch: options.fetch ?? fetch,
-      plainHttpRegistries,
+      plainHttp: options.plainHttp ?? (async () => false),
     }),
   );
   const service = serviceOf(

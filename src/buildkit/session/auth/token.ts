@@ -20,8 +20,8 @@ export interface Token {
 export interface TokenOptions {
   readonly signal: AbortSignal;
   readonly fetch: typeof fetch;
-  /** Registries that are known to speak plain http: their token servers may, too. `host` or `host:port`. */
-  readonly plainHttpRegistries: readonly string[];
+  /** Whether a registry (`host` or `host:port`) is known to speak plain http: its token server may, too. */
+  readonly plainHttp: (registry: string, signal: AbortSignal) => Promise<boolean>;
 }
 
 /** The distribution specification's default. */
@@ -42,7 +42,8 @@ export async function fetchToken(
 ): Promise<Token> {
   if (credentials.kind === "bearer")
     return { token: credentials.token, expiresIn: defaultExpirySeconds, issuedAt: 0 };
-  const realm = checkRealm(request, credentials.kind !== "anonymous", options.plainHttpRegistries);
+  const plainHttp = () => options.plainHttp(request.host, options.signal);
+  const realm = await checkRealm(request, credentials.kind !== "anonymous", plainHttp);
   const deadline = { ...options, signal: AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs)]) };
   if (credentials.kind !== "anonymous") {
     const answer = await send(realm, oauth(request, credentials), request.host, deadline);
@@ -57,11 +58,11 @@ export async function fetchToken(
 }
 
 /** Whether a realm may be asked at all, and whether it may see credentials. */
-export function checkRealm(
+export async function checkRealm(
   { realm, host }: { realm: string; host: string },
   withCredentials: boolean,
-  plainHttpRegistries: readonly string[],
-): URL {
+  plainHttp: () => Promise<boolean>,
+): Promise<URL> {
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
   if (!url || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new BuildKitError(
@@ -69,13 +70,13 @@ export function checkRealm(
       `The registry ${host} names a token server that is no http address.`,
     );
   }
-  const open = url.protocol === "https:" || isLoopback(url.hostname) || plainHttpRegistries.includes(host);
-  if (withCredentials && !open) {
+  const open = !withCredentials || url.protocol === "https:" || isLoopback(url.hostname);
+  if (!open && !(await plainHttp())) {
     throw new BuildKitError(
       "registry_tls_untrusted",
       `The registry ${host} wants its password sent to ${url.host} without encryption.`,
       {
-        hint: "Refused. If the registry is meant to be used over plain http, name it as an insecure registry.",
+        hint: "Refused. If the registry is meant to be used over plain http, put it into `insecure-registries` of the engine's daemon.json.",
       },
     );
   }
