@@ -3,6 +3,10 @@
 export { type BuildImageOptions, type BuiltImage, buildImage } from "./build-image.js";
 export { type BuildServicesOptions, buildServices, type ServiceBuildRequest } from "./build-services.js";
 export { openGitContext } from "./git-context.js";
+export { createInputImages, type InputImages } from "./keys-images.js";
+export { coversAsked } from "./keys-paths.js";
+export { type BuildRecord, recordBuild } from "./keys-record.js";
+export { type PlannedBuild, type PlannedService, type PlanOptions, planServices } from "./plan.js";
 export { proxyArgs } from "./proxy-args.js";
 export type {
   BuildContext,
@@ -14,3 +18,4 @@ export type {
   Ulimit,
 } from "./request.js";
 export { emptyRequest } from "./request-defaults.js";
+export { keepForReuse } from "./reuse.js";

@@ -1,5 +1,7 @@
 import type { Readable } from "node:stream";
-import type { CacheEntry, ContextTree, OutputSpec } from "../buildkit/index.js";
+import type { CacheEntry, ContextTree, OutputSpec, SecretSource } from "../buildkit/index.js";
+
+export type { SecretSource } from "../buildkit/index.js";
 
 /** Where the files of a build come from. */
 export type BuildContext =
@@ -38,10 +40,6 @@ export type NamedContext =
   | { readonly kind: "reference"; readonly value: string }
   /** `oci-layout://DIR[:TAG]`: an image on this machine's disk. */
   | { readonly kind: "oci-layout"; readonly reference: string };
-
-export type SecretSource =
-  | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "env"; readonly name: string };
 
 export interface SshSource {
   readonly socket?: string;

@@ -10,6 +10,7 @@ export {
   startContainer,
 } from "./containers.js";
 export { type EngineFacts, engineFacts } from "./facts.js";
+export { type LocalImage, localImage, registryDigest, tagImage } from "./image-identity.js";
 export {
   type ImageFacts,
   inspectImage,

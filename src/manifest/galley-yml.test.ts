@@ -18,7 +18,7 @@ test("the bundled sample is a valid manifest of three services", () => {
   expect(manifest.services.map(({ name }) => name)).toEqual(["web", "api", "db"]);
   expect(manifest.services[1]).toMatchObject({
     kind: "api",
-    build: { path: "api", dockerfile: "Dockerfile", args: {} },
+    build: { path: "api", dockerfile: "Dockerfile", args: {}, secrets: [] },
     expose: 3000,
     health: { path: "/api/health", status: 200, timeoutSeconds: 60 },
   });
@@ -82,4 +82,14 @@ test("unknown dependencies and circles are named", () => {
       of("version: 1\nservices: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a]}}"),
     ),
   ).toContain("in a circle: a, b");
+});
+
+test("secrets of the project are asked for by name, for a build and for a running service apart", () => {
+  const [web] = parseManifest(
+    "version: 1\nservices: {web: {build: {secrets: [NPM_TOKEN]}, secrets: [DATABASE_PASSWORD]}}",
+  ).services;
+  expect(web).toMatchObject({ build: { secrets: ["NPM_TOKEN"] }, secrets: ["DATABASE_PASSWORD"] });
+  expect(
+    messageOf(() => parseManifest("version: 1\nservices: {web: {image: a, secrets: ['a b']}}")),
+  ).toContain("must be a name of letters, digits and _");
 });

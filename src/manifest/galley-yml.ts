@@ -11,6 +11,9 @@ const insidePath = z
   .refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
     message: "must be a path inside the repository",
   });
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of letters, digits and _");
+/** Secrets of the project, by name. */
+const secrets = z.array(variableName).max(100).default([]);
 const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 const serviceSchema = z
@@ -22,14 +25,14 @@ const serviceSchema = z
         dockerfile: insidePath.default("Dockerfile"),
         target: z.string().optional(),
         args: z.record(z.string(), text).default({}),
+        secrets,
       })
       .optional(),
     image: z.string().min(1).optional(),
     command: z.union([z.string().transform((line) => ["/bin/sh", "-c", line]), z.array(text)]).optional(),
     expose: z.int().min(1).max(65535).optional(),
-    env: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of letters, digits and _"), text)
-      .default({}),
+    env: z.record(variableName, text).default({}),
+    secrets,
     depends_on: z.array(z.string()).default([]),
     health: z
       .strictObject({
@@ -104,6 +107,7 @@ export function parseManifest(source: string, file = "galley.yml"): Manifest {
       command: service.command,
       expose: service.expose,
       env: service.env,
+      secrets: service.secrets,
       dependsOn: service.depends_on,
       health: service.health && {
         path: service.health.path,

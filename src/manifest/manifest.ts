@@ -6,6 +6,8 @@ export interface ServiceBuild {
   readonly dockerfile: string;
   readonly target?: string | undefined;
   readonly args: Readonly<Record<string, string>>;
+  /** Secrets of the project that its steps may mount, by their name as id (`RUN --mount=type=secret,id=NAME`). */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 export interface Service {
@@ -18,6 +20,8 @@ export interface Service {
   /** The port inside the container that other services and the route reach. */
   readonly expose?: number | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Secrets of the project that it gets as variables of the same name. */
+  readonly secrets?: readonly string[] | undefined;
   readonly dependsOn: readonly string[];
   /** Asked over HTTP on `expose` until it answers with `status`. */
   readonly health?:

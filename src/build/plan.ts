@@ -1,0 +1,145 @@
+import type { Docker } from "../docker/index.js";
+import { inspectImage, type RegistryLogin } from "../docker/index.js";
+import type { Service, ServiceBuild } from "../manifest/index.js";
+import type { CommitFiles } from "../source/index.js";
+import { type BuildKeys, buildKeys } from "./keys.js";
+import type { InputImage, InputImages } from "./keys-images.js";
+import { dockerfileInputs } from "./keys-inputs.js";
+import { foundPaths, wantedPaths } from "./keys-paths.js";
+import { findReusable } from "./reuse.js";
+
+/** What happens to a service's image. */
+export type PlannedService =
+  | { readonly service: Service; readonly action: "build"; readonly build: PlannedBuild }
+  /** The engine has the image of the same inputs. */
+  | { readonly service: Service; readonly action: "reuse"; readonly image: string }
+  /** Another service of the deployment is built from the same inputs. */
+  | { readonly service: Service; readonly action: "same-as"; readonly as: string }
+  | { readonly service: Service; readonly action: "pull"; readonly image: string };
+
+export interface PlannedBuild {
+  /** Undefined where the inputs cannot be told without building: the image is then found by no later deployment. */
+  readonly keys: BuildKeys | undefined;
+  /** Why there are none. */
+  readonly unkeyed: string | undefined;
+  /** Paths of the context and images that the keys were made of, for the comparison with what the build took. */
+  readonly paths: readonly string[];
+  readonly images: readonly string[];
+  /** A base image has moved on in its registry: BuildKit must look there. */
+  readonly pull: boolean;
+}
+
+export interface PlanOptions {
+  readonly docker: Docker;
+  readonly images: InputImages;
+  readonly files: CommitFiles;
+  /** Agent and project: what one of them built is no other's. */
+  readonly scope: readonly string[];
+  /** Name of the project, part of the names of images. */
+  readonly project: string;
+  /** `os/arch[/variant]` of the engine. */
+  readonly platform: string;
+  readonly login: (image: string) => Promise<RegistryLogin | undefined>;
+  /** False: everything is built, and registries are asked anew. */
+  readonly useCache: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Largest Dockerfile that is read for its inputs, in bytes. */
+const largestDockerfile = 1024 * 1024;
+
+/** Decides for every service of a deployment, in the manifest's order, without building anything. */
+export async function planServices(
+  services: readonly Service[],
+  options: PlanOptions,
+): Promise<PlannedService[]> {
+  const { docker, project, useCache, signal } = options;
+  const prepared = await Promise.all(
+    services.map(async (service) => {
+      if (!service.build) return { service, build: undefined, reusable: undefined };
+      const build = await prepareBuild(service.build, options);
+      const reusable =
+        useCache && build.keys ? await findReusable(docker, project, build.keys, signal) : undefined;
+      return { service, build, reusable };
+    }),
+  );
+  const firstWith = new Map<string, string>();
+  const planned: PlannedService[] = [];
+  for (const { service, build, reusable } of prepared) {
+    if (!build) {
+      planned.push(await planImage(service, options));
+      continue;
+    }
+    const same = build.keys?.wide ?? wordsOf(service.build as ServiceBuild);
+    const as = firstWith.get(same);
+    if (reusable !== undefined) planned.push({ service, action: "reuse", image: reusable });
+    else if (as !== undefined) planned.push({ service, action: "same-as", as });
+    else {
+      firstWith.set(same, service.name);
+      planned.push({ service, action: "build", build });
+    }
+  }
+  return planned;
+}
+
+async function planImage(service: Service, { docker, signal }: PlanOptions): Promise<PlannedService> {
+  const image = service.image ?? "";
+  const here = await inspectImage(docker, image, signal);
+  return here ? { service, action: "reuse", image: here.id } : { service, action: "pull", image };
+}
+
+/** Without keys two builds of one commit are the same when they are asked for in the same words. */
+function wordsOf({ path, dockerfile, target, args, secrets = [] }: ServiceBuild): string {
+  return JSON.stringify([path, dockerfile, target ?? null, Object.entries(args).sort(), [...secrets].sort()]);
+}
+
+async function prepareBuild(build: ServiceBuild, options: PlanOptions): Promise<PlannedBuild> {
+  const { files, images, platform, login, signal, useCache } = options;
+  const unkeyed = (why: string, pull = false): PlannedBuild => ({
+    keys: undefined,
+    unkeyed: why,
+    paths: [],
+    images: [],
+    pull,
+  });
+  const text = await files.read(`${build.path}/${build.dockerfile}`, largestDockerfile, signal);
+  const tree = await files.treeId(build.path);
+  if (text === undefined || tree === undefined)
+    return unkeyed("its Dockerfile or its context is not in the commit");
+  const { target, args: buildArgs } = build;
+  const inputs = dockerfileInputs(text.toString("utf8"), { platform, buildArgs, target });
+  if ("unknown" in inputs) return unkeyed(inputs.unknown);
+  let found: Awaited<ReturnType<InputImages["resolve"]>>;
+  try {
+    found = await images.resolve(inputs.images, { login, signal, fresh: !useCache });
+  } catch (error) {
+    signal.throwIfAborted();
+    // A name that is none: BuildKit says so with the line of the Dockerfile.
+    return unkeyed(error instanceof Error ? error.message : String(error));
+  }
+  const missing = inputs.images.find((name) => !found.has(name));
+  if (missing !== undefined) return unkeyed(`what ${missing} is now cannot be told`);
+  const wanted = wantedPaths(build, inputs.paths);
+  const paths = wanted && foundPaths(wanted, await files.lookup([...wanted.taken, ...wanted.about], signal));
+  // With an image that only this engine has, BuildKit cannot be sent to the registries for the others either.
+  const fromRegistries = [...found.values()].every(({ digest }) => digest !== undefined);
+  const moved = [...found.values()].some((image) => image.moved);
+  const used = ({ digest, local, moved }: InputImage) =>
+    digest !== undefined && (fromRegistries || !moved) ? digest : `local:${local}`;
+  const keys = buildKeys({
+    scope: options.scope,
+    build,
+    platform,
+    images: new Map([...found].map(([name, image]) => [name, used(image)])),
+    secrets: build.secrets ?? [],
+    tree,
+    paths,
+  });
+  return {
+    keys,
+    unkeyed: undefined,
+    paths: inputs.paths === "all" ? [] : inputs.paths,
+    images: inputs.images,
+    pull: fromRegistries && found.size > 0 && (moved || !useCache),
+  };
+}
