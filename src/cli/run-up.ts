@@ -96,13 +96,15 @@ export async function runUp(argument: string, flags: UpFlags, process: NodeJS.Pr
       owner,
       deployment: commit,
       images,
-      publicPort,
+      hosts: new Map(),
+      publish: publicPort ?? 0,
       onState: (service, state) => progress.note(service, state),
       signal,
     });
     await progress.close();
     if (!json) stderr.write(`\n${source.project} is up after ${formatDuration(Date.now() - began)}\n`);
-    stdout.write(`${running.url ?? "no service exposes a port"}\n`);
+    const port = [...running.services.values()].find(({ published }) => published)?.published;
+    stdout.write(port ? `http://127.0.0.1:${port}\n` : "no service exposes a port\n");
     if (flags.detach) return exitCode.ok;
     if (!json) stderr.write("Ctrl-C stops it and removes its containers.\n");
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -9,11 +9,29 @@ export interface ContainerSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly command?: readonly string[] | undefined;
+  /** In place of the image's own; `command` are then its arguments. */
+  readonly entrypoint?: readonly string[] | undefined;
+  /** A network's name, or `container:<id>` to share the network of another container. */
   readonly network: string;
   /** Names by which the others on the network reach it. */
   readonly aliases: readonly string[];
   /** Ports inside the container that are published on 127.0.0.1; 0 lets the engine choose the outer one. */
   readonly publish: Readonly<Record<number, number>>;
+  /** Path inside to the name of a volume. */
+  readonly volumes?: Readonly<Record<string, string>> | undefined;
+  /** `CHOWN`: the only ones that it has. Default: those that the engine gives. */
+  readonly capabilities?: readonly string[] | undefined;
+  /** Default: no limit. */
+  readonly limits?: ContainerLimits | undefined;
+  /** Default: `no`. */
+  readonly restart?: "no" | "unless-stopped" | undefined;
+}
+
+export interface ContainerLimits {
+  /** 1.5: one and a half. */
+  readonly cpus?: number | undefined;
+  /** Bytes; swap comes on top of it in no case. */
+  readonly memory?: number | undefined;
 }
 
 export interface ContainerState {
@@ -21,12 +39,17 @@ export interface ContainerState {
   readonly name: string;
   readonly image: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Also while it waits to be started again. */
   readonly running: boolean;
+  /** It has ended and waits to be started again. */
+  readonly restarting: boolean;
   readonly exitCode: number;
   readonly outOfMemory: boolean;
   readonly restarts: number;
   /** Port inside to port on 127.0.0.1. */
   readonly published: Readonly<Record<number, number>>;
+  /** Its address by the name of the network; networks on which it has none (it does not run) are left out. */
+  readonly addresses: Readonly<Record<string, string>>;
   /** Absent where the image has no health check. */
   readonly health?: "starting" | "healthy" | "unhealthy";
 }
@@ -45,6 +68,7 @@ export async function startContainer(
       Image: spec.image,
       Labels: { ...spec.labels },
       Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
+      ...(spec.entrypoint ? { Entrypoint: [...spec.entrypoint] } : {}),
       ...(spec.command ? { Cmd: [...spec.command] } : {}),
       ExposedPorts: Object.fromEntries(Object.keys(spec.publish).map((port) => [`${port}/tcp`, {}])),
       HostConfig: {
@@ -55,12 +79,21 @@ export async function startContainer(
             [{ HostIp: "127.0.0.1", HostPort: outer === 0 ? "" : String(outer) }],
           ]),
         ),
-        RestartPolicy: { Name: "no" },
+        RestartPolicy: { Name: spec.restart ?? "no" },
+        Mounts: Object.entries(spec.volumes ?? {}).map(([Target, Source]) => ({
+          Type: "volume" as const,
+          Target,
+          Source,
+        })),
+        ...limitsOf(spec.limits),
+        ...(spec.capabilities ? { CapDrop: ["ALL"], CapAdd: [...spec.capabilities] } : {}),
         SecurityOpt: ["no-new-privileges"],
         PidsLimit: 1024,
         LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
       },
-      NetworkingConfig: { EndpointsConfig: { [spec.network]: { Aliases: [...spec.aliases] } } },
+      ...(spec.network.startsWith("container:")
+        ? {}
+        : { NetworkingConfig: { EndpointsConfig: { [spec.network]: { Aliases: [...spec.aliases] } } } }),
     };
     const made = await within(signal, (abortSignal) => docker.createContainer({ ...settings, abortSignal }));
     id = made.id;
@@ -71,6 +104,14 @@ export async function startContainer(
     if (id) await removeContainer(docker, id, AbortSignal.timeout(30_000)).catch(() => {});
     throw startError(what, spec, error, signal);
   }
+}
+
+function limitsOf({ cpus, memory }: ContainerLimits = {}) {
+  return {
+    ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * 1e9) }),
+    // Without the second the engine would allow as much swap again.
+    ...(memory === undefined ? {} : { Memory: memory, MemorySwap: memory }),
+  };
 }
 
 function startError(what: string, spec: ContainerSpec, error: unknown, signal: AbortSignal): Error {
@@ -107,12 +148,18 @@ export async function inspectContainer(
       image: found.Image,
       labels: found.Config.Labels ?? {},
       running: found.State.Running,
+      restarting: found.State.Restarting === true,
       exitCode: found.State.ExitCode,
       outOfMemory: found.State.OOMKilled,
       restarts: found.RestartCount,
       published: Object.fromEntries(
         Object.entries(found.NetworkSettings.Ports ?? {}).flatMap(([inner, outer]) =>
           outer?.[0] ? [[Number.parseInt(inner, 10), Number(outer[0].HostPort)]] : [],
+        ),
+      ),
+      addresses: Object.fromEntries(
+        Object.entries(found.NetworkSettings.Networks ?? {}).flatMap(([network, { IPAddress }]) =>
+          IPAddress ? [[network, IPAddress]] : [],
         ),
       ),
       ...(health === "starting" || health === "healthy" || health === "unhealthy" ? { health } : {}),
@@ -123,21 +170,50 @@ export async function inspectContainer(
   }
 }
 
-/** All containers, running or not, that carry these labels. */
+/** All containers, running or not, that carry these labels; a label without a value stands for any value. */
 export async function findContainers(
   docker: Docker,
-  labels: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
-): Promise<{ readonly id: string; readonly labels: Readonly<Record<string, string>> }[]> {
+): Promise<
+  { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly running: boolean }[]
+> {
   try {
-    const filters = { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
+    const filters = { label: labelFilter(labels) };
     const found = await within(signal, (abortSignal) =>
       docker.listContainers({ all: true, filters, abortSignal }),
     );
-    return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels ?? {} }));
+    return found.map(({ Id, Labels, State }) => ({
+      id: Id,
+      labels: Labels ?? {},
+      running: State === "running",
+    }));
   } catch (error) {
     throw engineError("containers could not be listed", error, signal);
   }
+}
+
+/** Waits until a container has ended and returns its exit code. Throws `engine_unreachable` when it has not in time. */
+export async function containerEnd(
+  docker: Docker,
+  id: string,
+  signal: AbortSignal,
+  limitMs: number,
+): Promise<number> {
+  try {
+    const ended = await within(
+      signal,
+      (abortSignal) => docker.getContainer(id).wait({ abortSignal }),
+      limitMs,
+    );
+    return (ended as { StatusCode: number }).StatusCode;
+  } catch (error) {
+    throw engineError(`the end of container ${id} could not be awaited`, error, signal);
+  }
+}
+
+function labelFilter(labels: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(labels).map(([key, value]) => (value === undefined ? key : `${key}=${value}`));
 }
 
 /** Stops (with the image's own signal, `graceSeconds` before it is killed) and removes a container with its anonymous volumes. */

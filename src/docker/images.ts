@@ -12,6 +12,8 @@ export interface ImageFacts {
   readonly labels: Readonly<Record<string, string>>;
   /** `port/protocol`, as EXPOSE wrote them. */
   readonly exposed: readonly string[];
+  /** Paths that VOLUME names. */
+  readonly volumes: readonly string[];
   readonly os: string;
   readonly architecture: string;
   readonly hasHealthcheck: boolean;
@@ -30,6 +32,7 @@ export async function inspectImage(
       names: found.RepoTags ?? [],
       labels: found.Config?.Labels ?? {},
       exposed: Object.keys(found.Config?.ExposedPorts ?? {}),
+      volumes: Object.keys(found.Config?.Volumes ?? {}),
       os: found.Os,
       architecture: found.Architecture,
       hasHealthcheck: found.Config?.Healthcheck !== undefined && found.Config.Healthcheck !== null,

@@ -2,8 +2,10 @@
 // manifests or previews.
 export { connectDocker, type Docker, type DockerAddress, type DockerTls } from "./connect.js";
 export {
+  type ContainerLimits,
   type ContainerSpec,
   type ContainerState,
+  containerEnd,
   findContainers,
   inspectContainer,
   removeContainer,
@@ -18,6 +20,17 @@ export {
   pushImage,
 } from "./images.js";
 export { containerLog, type LogChunk, type LogOptions, lastLogLines } from "./logs.js";
-export { ensureNetwork, findNetworks, type NetworkSpec, removeNetwork } from "./networks.js";
+export {
+  connectNetwork,
+  containersOnNetwork,
+  createNetwork,
+  disconnectNetwork,
+  ensureNetwork,
+  findNetworks,
+  type NetworkSpec,
+  removeNetwork,
+  usedSubnets,
+} from "./networks.js";
 export { canonicalName, familiarName, type ImageReference, parseReference } from "./reference.js";
 export type { RegistryLogin, TransferOptions } from "./transfer.js";
+export { ensureVolume, findVolumes, removeVolume } from "./volumes.js";

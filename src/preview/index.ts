@@ -1,5 +1,16 @@
-// From images to a running environment: its network, its containers in order, until they answer, and away again. Knows nothing of
-// builds, queues or who asked.
+// From images to a running environment: its network, its containers in order, until they answer, the names by which they are
+// reached, and away again. Knows nothing of builds, queues or who asked, and of the proxy only its labels and its network.
+export { type FoundEnvironment, findEnvironments } from "./found.js";
+export { hostsOf, type Ingress, type PublicAddress } from "./hosts.js";
 export type { Owner } from "./labels.js";
-export { type RunningEnvironment, type StartOptions, startEnvironment } from "./start.js";
-export { stopEnvironment } from "./stop.js";
+export { containerProbe, directProbe, type Probe, type ProbeTarget } from "./probe.js";
+export { reconnectProxy } from "./proxy.js";
+export { publicServices } from "./public.js";
+export type { Routing } from "./routes.js";
+export {
+  type RunningEnvironment,
+  type RunningService,
+  type StartOptions,
+  startEnvironment,
+} from "./start.js";
+export { type StopOptions, stopEnvironment } from "./stop.js";

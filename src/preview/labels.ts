@@ -1,11 +1,44 @@
-/** Whose a container or network is. Nothing without its owner's id in `sh.galley.agent` is ever touched. */
+/** Whose a container, network or volume is. Nothing without its owner's id in `sh.galley.agent` is ever touched. */
 export interface Owner {
+  /** Id of the agent. */
   readonly agent: string;
   readonly project: string;
+  /** Id of the environment, unique on the engine: networks and containers carry it in their names. */
   readonly environment: string;
 }
 
-/** The labels by which everything of an environment is found again. */
+export const labelKeys = {
+  agent: "sh.galley.agent",
+  project: "sh.galley.project",
+  environment: "sh.galley.environment",
+  deployment: "sh.galley.deployment",
+  service: "sh.galley.service",
+  /** Counts the deployments that an environment has had here. */
+  number: "sh.galley.number",
+  /** Equal for two containers that need not replace each other. */
+  settings: "sh.galley.settings",
+  /** `probe`: no service of the environment. On other people's containers: `proxy`. */
+  role: "sh.galley.role",
+} as const;
+
+/** On everything that is made for an environment. */
 export function ownerLabels({ agent, project, environment }: Owner): Record<string, string> {
-  return { "sh.galley.agent": agent, "sh.galley.project": project, "sh.galley.environment": environment };
+  return {
+    [labelKeys.agent]: agent,
+    [labelKeys.project]: project,
+    [labelKeys.environment]: environment,
+  };
+}
+
+/** The labels by which everything of an environment is found again. */
+export function environmentLabels({
+  agent,
+  environment,
+}: Pick<Owner, "agent" | "environment">): Record<string, string> {
+  return { [labelKeys.agent]: agent, [labelKeys.environment]: environment };
+}
+
+/** The environment's network, and what the names of its containers and volumes begin with. */
+export function networkName(environment: string): string {
+  return `galley-pv-${environment}`;
 }

@@ -1,147 +1,173 @@
-import { createHash } from "node:crypto";
 import {
+  type ContainerLimits,
   type Docker,
-  ensureNetwork,
-  findContainers,
+  engineFacts,
   inspectContainer,
+  inspectImage,
   removeContainer,
   startContainer,
 } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import { type Manifest, type Service, startOrder } from "../manifest/index.js";
-import { type Owner, ownerLabels } from "./labels.js";
+import { containerOf, type Plan, settingsOf } from "./container.js";
+import { findServices } from "./found.js";
+import type { PublicAddress } from "./hosts.js";
+import type { Owner } from "./labels.js";
+import { ensureEnvironmentNetwork, type NetworkOptions } from "./network.js";
+import { directProbe, type Probe } from "./probe.js";
+import { connectProxy } from "./proxy.js";
+import { publicServices } from "./public.js";
+import type { Routing } from "./routes.js";
+import { sideBySide } from "./side-by-side.js";
+import { ensureVolumes } from "./volumes.js";
 import { waitUntilUp } from "./wait.js";
 
-export interface StartOptions {
+export interface StartOptions extends NetworkOptions {
   readonly owner: Owner;
-  /** Tells this start from an earlier one of the same environment, for example the commit. */
+  /** Id of the deployment. */
   readonly deployment: string;
-  /** Image id or name by service. */
+  /** Image id or name by service; all of them are on the engine. */
   readonly images: ReadonlyMap<string, string>;
-  /** Port on 127.0.0.1 of the public service; 0 or absent: a free one. */
-  readonly publicPort?: number | undefined;
-  readonly onState?: (service: string, state: "starting" | "healthy" | "unchanged") => void;
+  /** From `hostsOf`. Services that are not in it get no route. */
+  readonly hosts: ReadonlyMap<string, PublicAddress>;
+  readonly routing?: Routing | undefined;
+  /** For services that pin none. More CPUs than the engine has are taken for all that it has. */
+  readonly limits?: ContainerLimits | undefined;
+  /** For every service; its own of the same name wins. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** How health is asked. Default: from this process, by address. */
+  readonly probe?: Probe | undefined;
+  /**
+   * Publishes public services on 127.0.0.1 as well: the first on this port (0: a free one), further ones on free ones. For a machine
+   * that cannot reach the engine's bridges, and where there is no ingress. Default: nothing is published.
+   */
+  readonly publish?: number | undefined;
+  readonly onState?: (service: string, state: "starting" | "healthy" | "unchanged" | "removed") => void;
   readonly signal: AbortSignal;
 }
 
-export interface RunningEnvironment {
-  /** URL of the public service: the first of kind `web`, else the first that exposes a port. */
+export interface RunningService {
+  /** Id. */
+  readonly container: string;
   readonly url: string | undefined;
-  readonly containers: ReadonlyMap<string, string>;
+  /** Port on 127.0.0.1. */
+  readonly published: number | undefined;
+}
+
+export interface RunningEnvironment {
+  /** Of the first public service. */
+  readonly url: string | undefined;
+  /** In the order of the manifest. */
+  readonly services: ReadonlyMap<string, RunningService>;
+  /** False when no proxy is on the public network: only an ingress on the engine's machine reaches the environment. */
+  readonly proxied: boolean;
 }
 
 /**
  * Starts the services of a manifest on a network of their own, in the order of their dependencies, each when those that it
- * needs are up. A service that runs already from the same image with the same settings is left alone; containers of services
- * that are no longer there are removed.
+ * needs are up. A service that runs already from the same image with the same settings is left alone, unless one that it depends on
+ * was replaced: it may have looked up its address once and for all. Containers of services that are no longer there are removed.
  *
- * @throws GalleyError container_failed, container_unhealthy (with the last lines of the log), port_in_use
+ * What was started stays when a later service fails: its log is worth a look, and the next deployment takes it up.
+ *
+ * @throws GalleyError container_failed, container_unhealthy (with the last lines of the log), image_not_found,
+ *   preview_subnets_used_up, port_in_use
  */
 export async function startEnvironment(
   docker: Docker,
   manifest: Manifest,
   options: StartOptions,
 ): Promise<RunningEnvironment> {
-  const { owner, signal } = options;
-  const labels = ownerLabels(owner);
-  const network = `galley-${owner.project}-${owner.environment}`;
-  await ensureNetwork(docker, { name: network, labels }, signal);
-  const running = await runningServices(docker, labels, signal);
+  const { owner, images, hosts, routing, onState, probe = directProbe } = options;
+  const waves = startOrder(manifest.services);
+  const exposed = publicServices(manifest).map(({ name }) => name);
+  const { cpus } = await engineFacts(docker, options.signal);
+  const limits = atMost(options.limits, cpus);
+  const network = await ensureEnvironmentNetwork(
+    docker,
+    owner,
+    manifest.services.length,
+    options,
+    options.signal,
+  );
+  const proxied =
+    options.publicNetwork !== undefined &&
+    (await connectProxy(docker, network, options.publicNetwork, options.signal));
+  const found = await findServices(docker, owner, options.signal);
+  const number = Math.max(0, ...found.map((container) => container.number)) + 1;
   const wanted = new Set(manifest.services.map(({ name }) => name));
-  for (const [service, container] of running) {
-    if (!wanted.has(service)) await removeContainer(docker, container.id, signal, 10);
-  }
-  const publicService = publicOf(manifest);
-  const containers = new Map<string, string>();
-  for (const wave of startOrder(manifest.services)) {
-    await Promise.all(wave.map(async (service) => containers.set(service.name, await up(service))));
-  }
-  const port =
-    publicService?.expose &&
-    (await publishedPort(containers.get(publicService.name) ?? "", publicService.expose));
-  return { url: port ? `http://127.0.0.1:${port}` : undefined, containers };
+  const gone = found.filter(({ service }) => !wanted.has(service));
+  await sideBySide(gone, options.signal, async ({ id, service }, signal) => {
+    await removeContainer(docker, id, signal, STOP_SECONDS);
+    onState?.(service, "removed");
+  });
 
-  async function up(service: Service): Promise<string> {
-    const image = options.images.get(service.name);
-    if (!image) throw new GalleyError("container_failed", `service ${service.name} has no image`);
-    const settings = settingsOf(service, image, service === publicService ? (options.publicPort ?? 0) : 0);
-    const old = running.get(service.name);
-    if (old?.running && old.settings === settings) {
-      options.onState?.(service.name, "unchanged");
-      await waitUntilUp(docker, old.id, service, signal);
-      return old.id;
+  const containers = new Map<string, string>();
+  const replaced = new Set<string>();
+  for (const wave of waves) {
+    await sideBySide(wave, options.signal, async (service, signal) => {
+      containers.set(service.name, await up(service, signal));
+    });
+  }
+  const services = new Map<string, RunningService>();
+  for (const { name, expose } of manifest.services) {
+    const container = containers.get(name) ?? "";
+    const published =
+      expose !== undefined && exposed.includes(name) && options.publish !== undefined
+        ? (await inspectContainer(docker, container, options.signal))?.published[expose]
+        : undefined;
+    services.set(name, { container, url: hosts.get(name)?.url, published });
+  }
+  return { url: hosts.get(exposed[0] ?? "")?.url, services, proxied };
+
+  async function up(service: Service, signal: AbortSignal): Promise<string> {
+    const plan = await planOf(service, signal);
+    const [current, ...older] = found.filter((container) => container.service === service.name);
+    // Left by a deployment that was cut off: they would answer to the same name.
+    for (const { id } of older) await removeContainer(docker, id, signal, STOP_SECONDS);
+    const stays = current?.running && current.settings === settingsOf(plan);
+    if (stays && !service.dependsOn.some((needed) => replaced.has(needed))) {
+      await waitUntilUp(docker, current.id, service, network, probe, signal);
+      onState?.(service.name, "unchanged");
+      return current.id;
     }
-    if (old) await removeContainer(docker, old.id, signal, 10);
-    options.onState?.(service.name, "starting");
-    const id = await startContainer(
-      docker,
-      {
-        name: `${network}-${service.name}`,
-        image,
-        labels: {
-          ...labels,
-          "sh.galley.deployment": options.deployment,
-          "sh.galley.service": service.name,
-          "sh.galley.settings": settings,
-        },
-        env: service.env,
-        command: service.command,
-        network,
-        aliases: [service.name],
-        publish:
-          service.expose && (service === publicService || service.health)
-            ? { [service.expose]: service === publicService ? (options.publicPort ?? 0) : 0 }
-            : {},
-      },
-      signal,
-    );
-    await waitUntilUp(docker, id, service, signal);
-    options.onState?.(service.name, "healthy");
+    replaced.add(service.name);
+    if (current) await removeContainer(docker, current.id, signal, STOP_SECONDS);
+    onState?.(service.name, "starting");
+    const id = await startContainer(docker, containerOf(plan, options.deployment, number), signal);
+    await waitUntilUp(docker, id, service, network, probe, signal);
+    onState?.(service.name, "healthy");
     return id;
   }
 
-  async function publishedPort(id: string, inner: number): Promise<number | undefined> {
-    return (await inspectContainer(docker, id, signal))?.published[inner];
-  }
-}
-
-interface RunningService {
-  readonly id: string;
-  readonly running: boolean;
-  readonly settings: string;
-}
-
-async function runningServices(
-  docker: Docker,
-  labels: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<Map<string, RunningService>> {
-  const services = new Map<string, RunningService>();
-  for (const { id, labels: found } of await findContainers(docker, labels, signal)) {
-    const service = found["sh.galley.service"];
-    const state = await inspectContainer(docker, id, signal);
-    if (service && state) {
-      services.set(service, { id, running: state.running, settings: found["sh.galley.settings"] ?? "" });
+  async function planOf(service: Service, signal: AbortSignal): Promise<Plan> {
+    const name = images.get(service.name);
+    const image = name === undefined ? undefined : await inspectImage(docker, name, signal);
+    if (!image) {
+      throw new GalleyError("image_not_found", `service ${service.name} has no image on this engine`, {
+        hint: "Somebody may have removed it since it was built or pulled: deploy again.",
+      });
     }
+    const order = exposed.indexOf(service.name);
+    return {
+      owner,
+      service,
+      image: image.id,
+      network,
+      env: { ...options.env, ...service.env },
+      limits,
+      volumes: await ensureVolumes(docker, owner, service, image, signal),
+      host: hosts.get(service.name)?.host,
+      routing,
+      published: options.publish === undefined || order < 0 ? undefined : order === 0 ? options.publish : 0,
+    };
   }
-  return services;
 }
 
-function publicOf({ services }: Manifest): Service | undefined {
-  return (
-    services.find(({ kind, expose }) => kind === "web" && expose) ?? services.find(({ expose }) => expose)
-  );
-}
+/** Seconds that a container gets to end by itself. */
+const STOP_SECONDS = 10;
 
-/** Equal for two starts that would make the same container. A hash, because it becomes a label and the environment may hold secrets. */
-function settingsOf(service: Service, image: string, port: number): string {
-  const settings = JSON.stringify([
-    image,
-    service.env,
-    service.command,
-    service.expose,
-    service.health,
-    port,
-  ]);
-  return createHash("sha256").update(settings).digest("hex").slice(0, 32);
+/** The engine refuses a container more CPUs than it has itself. */
+function atMost(limits: ContainerLimits = {}, cpus: number): ContainerLimits {
+  return limits.cpus === undefined ? limits : { ...limits, cpus: Math.min(limits.cpus, cpus) };
 }

@@ -1,18 +1,59 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type Docker,
   findContainers,
   findNetworks,
+  findVolumes,
   removeContainer,
   removeNetwork,
+  removeVolume,
 } from "../docker/index.js";
-import { type Owner, ownerLabels } from "./labels.js";
+import { environmentLabels, type Owner } from "./labels.js";
+import { disconnectOthers } from "./proxy.js";
+import { sideBySide } from "./side-by-side.js";
 
-/** Removes everything of an environment: containers with their volumes, then its network. Idempotent. Returns how many it removed. */
-export async function stopEnvironment(docker: Docker, owner: Owner, signal: AbortSignal): Promise<number> {
-  const labels = ownerLabels(owner);
-  const containers = await findContainers(docker, labels, signal);
-  await Promise.all(containers.map(({ id }) => removeContainer(docker, id, signal, 10)));
-  const networks = await findNetworks(docker, labels, signal);
-  for (const { id } of networks) await removeNetwork(docker, id, signal);
-  return containers.length + networks.length;
+export interface StopOptions {
+  /** Keeps the databases' volumes for another start. Default: false, as an environment that is terminated is over. */
+  readonly keepVolumes?: boolean | undefined;
+  /** Seconds that containers get to end by themselves. Default: 10. */
+  readonly graceSeconds?: number | undefined;
 }
+
+/**
+ * Removes everything of an environment: containers, its network after whatever else is connected to it was disconnected, and the
+ * volumes. Idempotent: goes on where an earlier one was cut off. Touches nothing of other agents or environments.
+ *
+ * @returns how many things it removed
+ */
+export async function stopEnvironment(
+  docker: Docker,
+  owner: Pick<Owner, "agent" | "environment">,
+  signal: AbortSignal,
+  { keepVolumes = false, graceSeconds = 10 }: StopOptions = {},
+): Promise<number> {
+  const labels = environmentLabels(owner);
+  const containers = await findContainers(docker, labels, signal);
+  await sideBySide(containers, signal, ({ id }, either) => removeContainer(docker, id, either, graceSeconds));
+  await untilGone(docker, labels, signal);
+  const networks = await findNetworks(docker, labels, signal);
+  for (const { id } of networks) {
+    await disconnectOthers(docker, id, owner, signal);
+    await removeNetwork(docker, id, signal);
+  }
+  const volumes = keepVolumes ? [] : await findVolumes(docker, labels, signal);
+  for (const { name } of volumes) await removeVolume(docker, name, signal);
+  return containers.length + networks.length + volumes.length;
+}
+
+/** Containers that somebody else is removing are there for a while, and hold the network and the volumes. */
+async function untilGone(
+  docker: Docker,
+  labels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = Date.now() + GONE_MS;
+  while ((await findContainers(docker, labels, signal)).length > 0 && Date.now() < deadline)
+    await delay(200, undefined, { signal });
+}
+
+const GONE_MS = 30_000;

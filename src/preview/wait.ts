@@ -1,36 +1,50 @@
-import { get } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ContainerState, type Docker, inspectContainer, lastLogLines } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import type { Service } from "../manifest/index.js";
+import type { Probe } from "./probe.js";
 
 /** Between two looks at a container: neither HTTP nor a plain start gives an event to wait for. */
 const POLL_MS = 150;
 /** A service without any health check counts as up when it has lived this long. */
 const SETTLE_MS = 1_000;
+/** A service may end and be started again so often, for example because a database was not there yet, until it counts as failed. */
+const MAX_RESTARTS = 3;
 const LOG_LINES = 20;
 
 /**
  * Waits until a service answers: `health.path` over HTTP where the manifest has one, else the image's own health check, else until
  * it has lived a second.
  *
+ * @param network the environment's, on which the service is asked by its address
  * @throws GalleyError container_failed when it ended, container_unhealthy at the deadline; both with its last lines
  */
 export async function waitUntilUp(
   docker: Docker,
   id: string,
   service: Service,
+  network: string,
+  probe: Probe,
   signal: AbortSignal,
 ): Promise<void> {
-  const began = Date.now();
-  const deadline = began + (service.health?.timeoutSeconds ?? 60) * 1000;
+  const seconds = service.health?.timeoutSeconds ?? 60;
+  const deadline = Date.now() + seconds * 1000;
+  let began = Date.now();
+  let restarts = 0;
   let last = "it has not answered";
   for (;;) {
     signal.throwIfAborted();
     const state = await inspectContainer(docker, id, signal);
-    if (!state?.running) throw await ended(docker, id, service, state, signal);
-    if (service.health) {
-      const answer = await probe(state, service, signal);
+    if (!state?.running || state.restarts > MAX_RESTARTS)
+      throw await ended(docker, id, service, state, signal);
+    if (state.restarts > restarts) {
+      restarts = state.restarts;
+      began = Date.now();
+    }
+    if (state.restarting) {
+      last = `it ended with exit code ${state.exitCode} and is started again`;
+    } else if (service.health) {
+      const answer = await ask(state, service, network, probe, signal);
       if (answer === undefined) return;
       last = answer;
     } else if (state.health) {
@@ -41,48 +55,32 @@ export async function waitUntilUp(
     }
     if (Date.now() > deadline) {
       const log = await lastLogLines(docker, id, LOG_LINES, signal);
-      throw new GalleyError(
-        "container_unhealthy",
-        withLog(
-          `service ${service.name} did not become healthy in ${Math.round((deadline - began) / 1000)} s: ${last}`,
-          log,
-        ),
-        { hint: `Check health.path, expose and health.timeout of ${service.name} in galley.yml.` },
-      );
+      const what = `service ${service.name} did not become healthy in ${seconds} s: ${last}`;
+      throw new GalleyError("container_unhealthy", withLog(what, log), {
+        hint: `Check health.path, expose and health.timeout of ${service.name} in galley.yml.`,
+      });
     }
     await delay(POLL_MS, undefined, { signal });
   }
 }
 
 /** Undefined when it answers as it should, else what it does instead. */
-async function probe(
-  state: ContainerState,
-  service: Service,
+async function ask(
+  { id: container, addresses }: ContainerState,
+  { health, expose: port }: Service,
+  network: string,
+  probe: Probe,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { health, expose } = service;
-  const port = expose && state.published[expose];
-  if (!health || !port) return "its port is not published";
-  const status = await httpStatus(port, health.path, signal);
-  if (status === health.status) return undefined;
-  return status === undefined
-    ? `nothing answers on port ${expose}`
-    : `${health.path} answers ${status} instead of ${health.status}`;
-}
-
-/** Status of a GET on this machine; undefined when there is no answer within five seconds. */
-async function httpStatus(port: number, path: string, signal: AbortSignal): Promise<number | undefined> {
-  return await new Promise((resolve) => {
-    const request = get({ host: "127.0.0.1", port, path, agent: false, timeout: 5_000, signal });
-    request.on("response", (response) => {
-      response.resume();
-      resolve(response.statusCode);
-      request.destroy();
-    });
-    request.on("timeout", () => request.destroy());
-    request.on("error", () => resolve(undefined));
-    request.on("close", () => resolve(undefined));
-  });
+  const address = addresses[network];
+  if (!health || !port || !address) return `it has no address on the network ${network}`;
+  const { path, status } = health;
+  const answered = await probe({ container, address, port, path, status }, signal);
+  signal.throwIfAborted();
+  if (answered === status) return undefined;
+  return answered === undefined
+    ? `nothing answers on port ${port}`
+    : `${path} answers ${answered} instead of ${status}`;
 }
 
 async function ended(
@@ -98,8 +96,9 @@ async function ended(
       `the container of service ${service.name} was removed while it started`,
     );
   const log = await lastLogLines(docker, id, LOG_LINES, signal);
+  const times = state.restarts > 0 ? `, and again after each of ${state.restarts} restarts` : "";
   const how = state.outOfMemory ? "ran out of memory" : `ended with exit code ${state.exitCode}`;
-  return new GalleyError("container_failed", withLog(`service ${service.name} ${how}`, log), {
+  return new GalleyError("container_failed", withLog(`service ${service.name} ${how}${times}`, log), {
     hint: state.outOfMemory
       ? "Give it more memory."
       : `Its last output says why; the command is that of its image or of galley.yml.`,

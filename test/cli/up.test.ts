@@ -46,7 +46,7 @@ onEachEngine((engine) => {
       "--filter",
       "label=sh.galley.agent=local",
       "--filter",
-      `name=galley-${engine.name}-`,
+      `name=galley-pv-up-${engine.name}-`,
     ]);
   const commit = (changes: Record<string, string> = {}) => {
     const folder = mkdtempSync(join(root, "files-"));
@@ -78,7 +78,9 @@ onEachEngine((engine) => {
     const down = await galley(engine, ["down", repository()]);
     expect(down.code, down.stderr).toBe(0);
     expect(await ours()).toBe("");
-    expect(await docker(engine, ["network", "ls", "-q", "--filter", `name=galley-${engine.name}-`])).toBe("");
+    expect(
+      await docker(engine, ["network", "ls", "-q", "--filter", `name=galley-pv-up-${engine.name}-`]),
+    ).toBe("");
   });
 
   test("a service that does not start is named, with its last output and its exit code", async () => {

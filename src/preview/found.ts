@@ -1,0 +1,95 @@
+import { type Docker, findContainers, findNetworks, findVolumes, inspectContainer } from "../docker/index.js";
+import { environmentLabels, labelKeys, type Owner } from "./labels.js";
+
+/** What an environment has on an engine. */
+export interface FoundEnvironment {
+  /** Id. */
+  readonly environment: string;
+  readonly project: string;
+  /** Those that its containers were made for. A service that has not changed stays with the deployment that made it. */
+  readonly deployments: readonly string[];
+  readonly containers: number;
+  /** Of the containers, those that run. */
+  readonly running: number;
+}
+
+/** Every environment of an agent that has a container, a network or a volume on the engine, running or not. */
+export async function findEnvironments(
+  docker: Docker,
+  agent: string,
+  signal: AbortSignal,
+): Promise<FoundEnvironment[]> {
+  const ours = { [labelKeys.agent]: agent };
+  const [containers, networks, volumes] = await Promise.all([
+    findContainers(docker, ours, signal),
+    findNetworks(docker, ours, signal),
+    findVolumes(docker, ours, signal),
+  ]);
+  const found = new Map<
+    string,
+    { project: string; deployments: Set<string>; all: number; running: number }
+  >();
+  for (const { labels } of [...networks, ...volumes, ...containers]) entry(labels);
+  for (const { labels, running } of containers) {
+    const environment = entry(labels);
+    if (!environment) continue;
+    environment.all += 1;
+    if (running) environment.running += 1;
+    const deployment = labels[labelKeys.deployment];
+    if (deployment) environment.deployments.add(deployment);
+  }
+  return [...found].map(([environment, { project, deployments, all, running }]) => ({
+    environment,
+    project,
+    deployments: [...deployments],
+    containers: all,
+    running,
+  }));
+
+  function entry(labels: Readonly<Record<string, string>>) {
+    const environment = labels[labelKeys.environment];
+    if (!environment) return undefined;
+    const there = found.get(environment);
+    if (there) return there;
+    const made = {
+      project: labels[labelKeys.project] ?? "",
+      deployments: new Set<string>(),
+      all: 0,
+      running: 0,
+    };
+    found.set(environment, made);
+    return made;
+  }
+}
+
+/** A container of a service as it was found. */
+export interface FoundService {
+  readonly id: string;
+  readonly service: string;
+  readonly number: number;
+  readonly settings: string;
+  readonly running: boolean;
+}
+
+/** The containers of an environment's services, the newest of a service first. */
+export async function findServices(
+  docker: Docker,
+  owner: Owner,
+  signal: AbortSignal,
+): Promise<FoundService[]> {
+  const services: FoundService[] = [];
+  for (const { id, labels } of await findContainers(docker, environmentLabels(owner), signal)) {
+    const service = labels[labelKeys.service];
+    if (!service || labels[labelKeys.role]) continue;
+    const state = await inspectContainer(docker, id, signal);
+    if (!state) continue;
+    services.push({
+      id,
+      service,
+      number: Number(labels[labelKeys.number] ?? 0) || 0,
+      settings: labels[labelKeys.settings] ?? "",
+      running: state.running && !state.restarting,
+    });
+  }
+  return services.sort((a, b) => b.number - a.number);
+}
