@@ -30,6 +30,8 @@ export type BusEvent = "lost" | "back" | "refused";
 export interface BusConnection {
   /** For the files of this room alone. */
   readonly nats: NatsConnection;
+  /** Prefix of its inboxes. */
+  readonly inbox: string;
   readonly connected: boolean;
   /** Returns what ends it. A listener must not throw. */
   on(event: BusEvent, listener: () => void): () => void;
@@ -89,7 +91,7 @@ export async function connectBus(options: BusConnectionOptions): Promise<BusConn
     try {
       const timeoutMs = Math.max(1, deadline - Date.now());
       const late = () => new GalleyError("bus_unreachable", `The bus does not answer at ${where}.`);
-      return follow(await within(attempt, { timeoutMs, signal, late }), where, log);
+      return follow(await within(attempt, { timeoutMs, signal, late }), where, options);
     } catch (error) {
       attempt.then(
         (late) => late.close(),
@@ -103,7 +105,8 @@ export async function connectBus(options: BusConnectionOptions): Promise<BusConn
   }
 }
 
-function follow(nats: NatsConnection, where: string, log: BusLog): BusConnection {
+function follow(nats: NatsConnection, where: string, options: BusConnectionOptions): BusConnection {
+  const { inbox, log } = options;
   const most = nats.info?.max_payload ?? 0;
   if (most < largestMessage)
     throw new GalleyError("bus_refused", `The bus at ${where} takes messages of ${most} bytes at most.`, {
@@ -152,6 +155,7 @@ function follow(nats: NatsConnection, where: string, log: BusLog): BusConnection
 
   return {
     nats,
+    inbox,
     get connected() {
       return connected && !nats.isClosed();
     },

@@ -12,6 +12,19 @@ export { type BusCredential, type BusKeys, createBusKeys, loadBusKeys } from "./
 export { revokeAgentKey, syncRevocations } from "./auth/revoke.js";
 export { type ServerConfigOptions, serverConfig } from "./auth/server-config.js";
 export { type BusConnection, type BusConnectionOptions, type BusEvent, connectBus } from "./connection.js";
+export {
+  ensureJobConsumer,
+  inspectJobQueue,
+  type JobConsumerOptions,
+  type JobQueueState,
+  jobAckWaitMs,
+  removeJobConsumer,
+  repairJobQueue,
+  type StoredJob,
+} from "./job-consumers.js";
+export { type ClaimedMessage, type JobQueue, type JobQueueOptions, openJobQueue } from "./job-queue.js";
 export type { BusLog } from "./log.js";
 export * from "./messages.js";
+export { type DeadJob, type DeadJobsOptions, deleteJob, onDeadJob, publishJob } from "./publish-job.js";
+export { ensureStreams, type StreamLimits, type StreamOptions } from "./streams.js";
 export { heartbeatMs, jobConsumer, type RpcVerb, streams, subjects } from "./subjects.js";

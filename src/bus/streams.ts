@@ -1,0 +1,115 @@
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from "nats";
+import type { BusConnection } from "./connection.js";
+import { largestMessage } from "./connection.js";
+import { apiErrorCode, apiErrors, persist } from "./jetstream-error.js";
+import { streams } from "./subjects.js";
+
+export interface StreamLimits {
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+}
+
+export interface StreamOptions {
+  /** Servers that have each message. Default 1; 3 in a cluster of three. */
+  readonly replicas?: number;
+  /** Waiting jobs: when full, no more are taken. Default 64 MiB. */
+  readonly jobs?: { readonly maxBytes: number };
+  /** What the server has not taken in yet: when full, the oldest go. Default 1 GiB, 7 days. */
+  readonly events?: StreamLimits;
+  /** Default 4 GiB, 3 days. */
+  readonly logs?: StreamLimits;
+  readonly signal?: AbortSignal;
+}
+
+const days = (count: number) => count * 24 * 3600_000;
+const mebibyte = 1024 * 1024;
+
+/**
+ * How long the bus knows a message id. What is sent again later than that is stored twice; whoever takes events in looks at their
+ * numbers anyway.
+ */
+const duplicateWindow = nanos(10 * 60_000);
+
+type Wanted = Pick<StreamConfig, "name" | "subjects" | "retention" | "discard" | "max_bytes" | "max_age"> & {
+  max_msg_size: number;
+};
+
+/**
+ * Makes the streams, or brings the limits of those that are there to what is asked for; what is in them stays.
+ * @throws `bus_unreachable`, `bus_refused` (for example not enough disk for the limits).
+ */
+export async function ensureStreams(connection: BusConnection, options: StreamOptions = {}): Promise<void> {
+  const { replicas = 1, signal } = options;
+  const { maxBytes: jobsBytes } = options.jobs ?? { maxBytes: 64 * mebibyte };
+  const events = options.events ?? { maxBytes: 1024 * mebibyte, maxAgeMs: days(7) };
+  const logs = options.logs ?? { maxBytes: 4096 * mebibyte, maxAgeMs: days(3) };
+  const flowing = (name: string, subject: string, limits: StreamLimits): Wanted => ({
+    name,
+    subjects: [subject],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_bytes: limits.maxBytes,
+    max_age: nanos(limits.maxAgeMs),
+    max_msg_size: largestMessage,
+  });
+  const wanted: Wanted[] = [
+    {
+      name: streams.jobs,
+      subjects: ["galley.jobs.*"],
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+      max_bytes: jobsBytes,
+      max_age: 0,
+      max_msg_size: 64 * 1024,
+    },
+    flowing(streams.events, "galley.events.*.*", events),
+    flowing(streams.logs, "galley.logs.*.*", logs),
+  ];
+  const manager = await streamManager(connection);
+  for (const stream of wanted)
+    await persist(`make the stream ${stream.name}`, () => ensureStream(manager, stream, replicas), {
+      signal,
+    });
+}
+
+/** Does not ask the bus anything by itself. */
+export const streamManager = (connection: BusConnection): Promise<JetStreamManager> =>
+  connection.nats.jetstreamManager({ checkAPI: false, timeout: 5_000 });
+
+async function ensureStream(manager: JetStreamManager, wanted: Wanted, replicas: number): Promise<void> {
+  const config = {
+    ...wanted,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    // It must not be longer than the age.
+    duplicate_window: wanted.max_age === 0 ? duplicateWindow : Math.min(duplicateWindow, wanted.max_age),
+  };
+  let there: StreamConfig | undefined;
+  try {
+    there = (await manager.streams.info(wanted.name)).config;
+  } catch (error) {
+    if (apiErrorCode(error) !== apiErrors.streamNotFound) throw error;
+  }
+  if (!there) {
+    try {
+      await manager.streams.add(config);
+      return;
+    } catch (error) {
+      // Another server has made it meanwhile.
+      if (apiErrorCode(error) !== apiErrors.streamNameInUse) throw error;
+      there = (await manager.streams.info(wanted.name)).config;
+    }
+  }
+  const current: Partial<Record<string, unknown>> = { ...there };
+  const changed = Object.entries(config).some(
+    ([key, value]) => JSON.stringify(current[key]) !== JSON.stringify(value),
+  );
+  if (changed) await manager.streams.update(wanted.name, config);
+}
