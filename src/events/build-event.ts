@@ -66,6 +66,8 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     transfer: z.string(),
     current: z.number(),
     total: z.number().nullable(),
+    started: time,
+    duration: z.int().min(0),
     done: z.boolean(),
   }),
   z.strictObject({

@@ -61,6 +61,8 @@ export interface Transfer {
   readonly current: number;
   /** Null when unknown. */
   readonly total: number | null;
+  readonly started: string;
+  readonly duration: number;
   readonly done: boolean;
 }
 

@@ -115,6 +115,8 @@ test("a transfer is told at its begin, at its end, and now and then between", ()
     transfer: "sha256:l",
     current: 1000,
     total: 1000,
+    started: at(0),
+    duration: 1000,
     done: true,
   });
 });

@@ -172,13 +172,15 @@ export class BuildEvents {
   }
 }
 
-function transferEvent({ step, id, current, total, completed }: Transfer): TransferEvent {
+function transferEvent({ step, id, current, total, at, started = 0, completed }: Transfer): TransferEvent {
   return {
     type: "transfer",
     step,
     transfer: safeName(id),
     current,
     total: total || null,
+    started: timeText(started),
+    duration: Math.round(Math.max(0, (completed ?? at ?? started) - started)),
     done: completed !== undefined,
   };
 }
