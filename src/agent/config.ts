@@ -11,6 +11,10 @@ export interface AgentConfig {
   readonly token: string | undefined;
   readonly dataDirectory: string;
   readonly publicNetwork: string;
+  /** Subnets of previews come from here. */
+  readonly previewPool: string;
+  /** Image with `node` from which health is asked; absent: from this process. */
+  readonly probeImage: string | undefined;
   readonly tlsEnabled: boolean;
   readonly certResolver: string | undefined;
   readonly maxParallelBuilds: number;
@@ -104,6 +108,22 @@ const variables = {
     meaning: "The network on which the proxy is found.",
     fallback: "galley-public",
   }),
+  GALLEY_PREVIEW_POOL: variable(z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/([89]|1\d|2[0-4])$/), {
+    accepted: "an IPv4 subnet from /8 to /24, such as 10.213.0.0/16",
+    meaning: "Where the networks of previews get their subnets; nothing else may use it.",
+    fallback: "10.213.0.0/16",
+  }),
+  GALLEY_PROBE_IMAGE: variable(
+    z
+      .string()
+      .regex(/^\S{1,255}$/)
+      .optional(),
+    {
+      accepted: "an image with node in its PATH",
+      meaning:
+        "Services are asked for their health from a container of it. Needed where the agent itself is in a container; absent: it asks by itself.",
+    },
+  ),
   GALLEY_TLS_ENABLED: variable(boolean, {
     accepted: "true or false",
     meaning: "Previews are served over https by the proxy.",
@@ -181,6 +201,8 @@ const configSchema = z
       token: found.GALLEY_AGENT_TOKEN,
       dataDirectory: found.GALLEY_DATA_DIR,
       publicNetwork: found.GALLEY_PUBLIC_NETWORK,
+      previewPool: found.GALLEY_PREVIEW_POOL,
+      probeImage: found.GALLEY_PROBE_IMAGE,
       tlsEnabled: found.GALLEY_TLS_ENABLED,
       certResolver: found.GALLEY_CERT_RESOLVER,
       maxParallelBuilds: found.GALLEY_MAX_PARALLEL_BUILDS,

@@ -6,6 +6,10 @@ export const galleyErrorCodes = [
   "engine_error",
   "image_not_found",
   "image_reference_invalid",
+  "image_login_required",
+  "image_login_refused",
+  "image_pull_denied",
+  "image_push_denied",
   "container_failed",
   "container_unhealthy",
   "port_in_use",
@@ -46,6 +50,7 @@ export const galleyErrorCodes = [
   "rate_limited",
   "internal",
   "job_expired",
+  "deployment_timeout",
   "too_many_attempts",
   "superseded",
 ] as const;

@@ -27,6 +27,17 @@ test("paths of a commit are found with mode and id, files, directories and links
   await files.close();
 });
 
+test("a commit tells its author and the first line of its message", async () => {
+  git("commit", "-q", "--allow-empty", "-m", "one\ntwo", "--author", "Zoë Q <zoe@example.test>");
+  const files = openCommitFiles(repository, git("rev-parse", "HEAD"));
+  expect(await files.about(signal)).toEqual({ author: "Zoë Q", subject: "one" });
+  git("commit", "-q", "--allow-empty", "-m", "first", "-m", "author Nobody <x>");
+  await files.close();
+  const next = openCommitFiles(repository, git("rev-parse", "HEAD"));
+  expect(await next.about(signal)).toEqual({ author: "a", subject: "first" });
+  await next.close();
+});
+
 test("a name that is a pattern to git means the file of that name", async () => {
   write("*", "star");
   write("other");

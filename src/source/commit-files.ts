@@ -19,6 +19,8 @@ export interface CommitFiles {
   lookup(paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, CommitPath>>;
   /** Content of a file; undefined when there is none, or it is larger than `limit` bytes. */
   read(path: string, limit: number, signal: AbortSignal): Promise<Buffer | undefined>;
+  /** Author's name and first line of the message, as the commit has them. */
+  about(signal: AbortSignal): Promise<{ readonly author: string; readonly subject: string }>;
   /** The files of the root directory alone, without its directories. */
   root(signal: AbortSignal): Promise<ContextTree>;
   close(): Promise<void>;
@@ -54,6 +56,14 @@ export function openCommitFiles(repository: string, commit: string): CommitFiles
       const chunks: Buffer[] = [];
       for await (const chunk of reader.contents(header.id, signal)) if (chunk) chunks.push(chunk);
       return Buffer.concat(chunks);
+    },
+    async about(signal) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of reader.contents(commit, signal)) if (chunk) chunks.push(chunk);
+      const text = Buffer.concat(chunks).toString("utf8");
+      const end = text.indexOf("\n\n");
+      const [, author = ""] = /^author ([^<\n]*)</m.exec(text.slice(0, end)) ?? [];
+      return { author: author.trim(), subject: text.slice(end + 2).split("\n", 1)[0] ?? "" };
     },
     async root(signal) {
       const listed = await listPaths(repository, gitDirectory, commit, [], signal);
