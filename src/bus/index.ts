@@ -25,6 +25,16 @@ export {
 export { type ClaimedMessage, type JobQueue, type JobQueueOptions, openJobQueue } from "./job-queue.js";
 export type { BusLog } from "./log.js";
 export * from "./messages.js";
+export {
+  type CommandsOptions,
+  type HeartbeatsOptions,
+  onCommand,
+  onHeartbeat,
+  sendCommand,
+  sendHeartbeat,
+} from "./plain.js";
 export { type DeadJob, type DeadJobsOptions, deleteJob, onDeadJob, publishJob } from "./publish-job.js";
+export { repoKeyOf } from "./repo-key.js";
+export { type RequestOptions, type RpcOptions, request, serveRpc } from "./rpc.js";
 export { ensureStreams, type StreamLimits, type StreamOptions } from "./streams.js";
 export { heartbeatMs, jobConsumer, type RpcVerb, streams, subjects } from "./subjects.js";
