@@ -1,3 +1,17 @@
 // The control plane: HTTP API, database, accounts, projects, queue and reconciler. Talks to agents over the bus alone and must not
 // know how they build or run anything.
-export { openStore, type Store, type StoreLocation } from "./store/index.js";
+import type { ServerConfig } from "./config/index.js";
+import type { MakePart } from "./part.js";
+import { type RunningServer, type StartOptions, startServerOf } from "./start.js";
+
+export { describeSettings, parseConfig, type ServerConfig } from "./config/index.js";
+export { createLog } from "./http/index.js";
+export { type InitResult, initServer } from "./init.js";
+export type { RunningServer, StartOptions } from "./start.js";
+
+/** What the server consists of beside accounts, projects and the audit log. */
+const parts: readonly MakePart[] = [];
+
+/** Starts the whole server; see `startServerOf` for what it throws. */
+export const startServer = (config: ServerConfig, options: StartOptions): Promise<RunningServer> =>
+  startServerOf(parts, config, options);
