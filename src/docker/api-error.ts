@@ -10,7 +10,8 @@ export function statusOf(error: unknown): number | undefined {
 export function engineMessage(error: unknown): string {
   const body = (error as { json?: { message?: unknown } } | null)?.json?.message;
   if (typeof body === "string") return body;
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/^\(HTTP code \d{3}\) [a-z ]{1,40} - /, "").trim();
 }
 
 /** Wraps what a call of the Docker API failed with. An aborted call rethrows the signal's reason. */

@@ -1,8 +1,8 @@
-import { GalleyError } from "../errors/index.js";
-import { engineError, engineMessage, statusOf } from "./api-error.js";
+import { engineError, statusOf } from "./api-error.js";
 import type { Docker } from "./connect.js";
-import { familiarName, parseReference } from "./reference.js";
+import { parseReference } from "./reference.js";
 import { followTransfer, registryAuth, type TransferOptions } from "./transfer.js";
+import { transferError } from "./transfer-error.js";
 import { within } from "./within.js";
 
 export interface ImageFacts {
@@ -43,11 +43,10 @@ export async function inspectImage(
   }
 }
 
-/** Pulls an image. Throws `image_not_found`, or `engine_error` with the registry's words. */
+/** Pulls an image. Throws what `transferError` says. */
 export async function pullImage(docker: Docker, name: string, options: TransferOptions): Promise<void> {
   const { registry, repository, tag, digest } = parseReference(name);
   const { signal, login } = options;
-  const what = `image ${familiarName(name)} could not be pulled`;
   try {
     const authconfig = registryAuth(registry, login);
     // A digest takes the tag's place: the API has one field for both.
@@ -57,7 +56,7 @@ export async function pullImage(docker: Docker, name: string, options: TransferO
     );
     await followTransfer(stream, options);
   } catch (error) {
-    throw transferError(what, name, error, signal);
+    throw transferError({ direction: "pull", name, withLogin: login !== undefined }, error, signal);
   }
 }
 
@@ -69,7 +68,6 @@ export async function pushImage(
 ): Promise<{ readonly digest?: string }> {
   const { registry, repository, tag = "latest" } = parseReference(name);
   const { signal, login } = options;
-  const what = `image ${familiarName(name)} could not be pushed`;
   try {
     const authconfig = registryAuth(registry, login);
     // The API wants the tag apart, and takes a name with one for a tag of its own.
@@ -80,34 +78,6 @@ export async function pushImage(
     );
     return await followTransfer(stream, options);
   } catch (error) {
-    throw transferError(what, name, error, signal);
+    throw transferError({ direction: "push", name, withLogin: login !== undefined }, error, signal);
   }
-}
-
-const refusals = /denied|unauthorized|no basic auth|authentication required|authorization failed|forbidden/i;
-const absences = /not found|manifest unknown|does not exist|no such image/i;
-
-/** Engines say the same thing in many words; denied comes first, because it often says "may not exist" as well. */
-function transferError(what: string, name: string, error: unknown, signal: AbortSignal): Error {
-  if (signal.aborted || statusOf(error) === undefined) return engineError(what, error, signal);
-  const { registry, repository } = parseReference(name);
-  const text = engineMessage(error);
-  const login = registry === "docker.io" ? "docker login" : `docker login ${registry}`;
-  if (refusals.test(text)) {
-    return new GalleyError(
-      "engine_error",
-      `${what}: ${registry} wants a login for ${repository}, or refused the one it got (${text})`,
-      {
-        hint: `Log in with an account that has access: ${login}.`,
-        cause: error,
-      },
-    );
-  }
-  if (absences.test(text)) {
-    return new GalleyError("image_not_found", `${what}: there is no such image or tag (${text})`, {
-      hint: `Check the name and the tag, and log in where ${repository} is private: ${login}.`,
-      cause: error,
-    });
-  }
-  return engineError(what, error, signal);
 }

@@ -18,6 +18,7 @@ import {
   removeNetwork,
   startContainer,
 } from "../../src/docker/index.js";
+import { forbiddenRegistry } from "../failure/registry-stand-in.js";
 import { docker as cli, labName, labRegistry, onEachEngine, purgeImage } from "../support/engines.js";
 
 const soon = () => AbortSignal.timeout(60_000);
@@ -193,12 +194,15 @@ onEachEngine((engine) => {
     const name = `${host}/${labName("login")}:v1`;
     await cli(engine, ["tag", "busybox", name]);
     cleanUp.push(() => purgeImage(engine, name));
-    for (const login of [undefined, { username, password: "wrong-and-secret" }]) {
+    for (const [code, login] of [
+      ["image_login_required", undefined],
+      ["image_login_refused", { username, password: "wrong-and-secret" }],
+    ] as const) {
       const refused = await pushImage(docker, name, { signal: soon(), login }).catch(
         (error: unknown) => error,
       );
       expect(refused).toMatchObject({
-        code: "engine_error",
+        code,
         message: expect.stringContaining("login"),
         hint: expect.stringContaining(`docker login ${host}`),
       });
@@ -207,9 +211,21 @@ onEachEngine((engine) => {
     await pushImage(docker, name, { signal: soon(), login: { username, password } });
     await purgeImage(engine, name);
     await expect(pullImage(docker, name, { signal: soon() })).rejects.toMatchObject({
+      code: "image_login_required",
       hint: expect.stringContaining("docker login"),
     });
     await pullImage(docker, name, { signal: soon(), login: { username, password } });
+  });
+
+  test("A login without access is told from one that is wrong, for pulls and for pushes.", async () => {
+    const registry = await forbiddenRegistry();
+    cleanUp.push(registry.close);
+    const name = `${registry.host}/${labName("denied")}:v1`;
+    const options = { signal: soon(), login: { username: "u", password: "p" } };
+    await expect(pullImage(docker, name, options)).rejects.toMatchObject({ code: "image_pull_denied" });
+    await cli(engine, ["tag", "busybox", name]);
+    cleanUp.push(() => purgeImage(engine, name));
+    await expect(pushImage(docker, name, options)).rejects.toMatchObject({ code: "image_push_denied" });
   });
 
   test("An image that no registry has is not found.", async () => {

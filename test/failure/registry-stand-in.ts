@@ -77,6 +77,18 @@ export const deniedRegistry = (): Promise<StandIn> =>
     answer(response, 401, "UNAUTHORIZED", { "www-authenticate": challenge(request) + insufficient });
   });
 
+/** Knows every login and lets none of them read or write. */
+export const forbiddenRegistry = (): Promise<StandIn> =>
+  serve((request, response) => {
+    if (request.headers.authorization === undefined)
+      return answer(response, 401, "UNAUTHORIZED", { "www-authenticate": 'Basic realm="stand-in"' });
+    if (request.url === "/v2/") return json(response, {});
+    // Whoever pushes asks first whether the blobs are there.
+    if (request.method === "HEAD" && request.url?.includes("/blobs/"))
+      return answer(response, 404, "BLOB_UNKNOWN");
+    answer(response, 403, "DENIED");
+  });
+
 /** A token server that accepts nobody. */
 export const strictTokenRegistry = (): Promise<StandIn> =>
   serve((request, response) => {
