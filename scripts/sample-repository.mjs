@@ -1,7 +1,7 @@
-// Makes a bare git repository out of a folder: one commit on main, with a fixed author and date, so that the same files are the
-// same commit on every machine. A changed folder becomes a new commit on top.
+// Makes a bare git repository out of folders: a commit on main, and one for each pull request on top of it, with a fixed author and
+// date, so that the same files are the same commits on every machine. A changed folder becomes a new commit on main.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 
 const author = {
@@ -13,26 +13,47 @@ const author = {
   GIT_COMMITTER_DATE: "2026-01-01T00:00:00Z",
 };
 
-/** Returns the repository's path. */
-export function sampleRepository(folder, repository) {
-  const git = (...args) => run(["--git-dir", repository, "--work-tree", folder, ...args]);
+/**
+ * `pulls`: by number, what the pull request is called and the folder of files that it changes. Returns the repository's path.
+ */
+export function sampleRepository(folder, repository, pulls = {}) {
+  const index = `${repository}/galley-index`;
   const run = (args) =>
     execFileSync("git", args, {
       encoding: "utf8",
       // Neither the caller's repository nor its settings have a say in this one.
-      env: { PATH: process.env.PATH, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", ...author },
+      env: {
+        PATH: process.env.PATH,
+        GIT_CONFIG_GLOBAL: "/dev/null",
+        GIT_CONFIG_NOSYSTEM: "1",
+        GIT_INDEX_FILE: index,
+        ...author,
+      },
       stdio: ["ignore", "pipe", "inherit"],
     }).trim();
+  const git = (...args) => run(["--git-dir", repository, ...args]);
   if (!existsSync(`${repository}/HEAD`)) {
     mkdirSync(dirname(repository), { recursive: true });
     run(["init", "--quiet", "--bare", "--initial-branch=main", repository]);
   }
-  git("add", "--all", "--force", ".");
-  const tree = git("write-tree");
-  const parent = git("for-each-ref", "--format=%(objectname)", "refs/heads/main");
-  if (parent === "" || git("rev-parse", `${parent}^{tree}`) !== tree) {
-    const commit = git("commit-tree", tree, "-m", "The ship's shop", ...(parent ? ["-p", parent] : []));
-    git("update-ref", "refs/heads/main", commit);
+  rmSync(index, { force: true });
+  const treeWith = (files) => {
+    git("--work-tree", files, "add", "--all", "--force", "--ignore-removal", ".");
+    return git("write-tree");
+  };
+  const commit = (tree, message, parent) =>
+    git("commit-tree", tree, "-m", message, ...(parent ? ["-p", parent] : []));
+
+  const tree = treeWith(folder);
+  let main = git("for-each-ref", "--format=%(objectname)", "refs/heads/main");
+  if (main === "" || git("rev-parse", `${main}^{tree}`) !== tree) {
+    main = commit(tree, "The ship's shop", main);
+    git("update-ref", "refs/heads/main", main);
   }
+  for (const [number, { title, files }] of Object.entries(pulls)) {
+    git("read-tree", main);
+    git("update-ref", `refs/pull/${number}/head`, commit(treeWith(files), title, main));
+  }
+  rmSync(index, { force: true });
   return repository;
 }

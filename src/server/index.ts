@@ -4,6 +4,7 @@ import type { ServerConfig } from "./config/index.js";
 import type { MakePart } from "./part.js";
 import { type RunningServer, type StartOptions, startServerOf } from "./start.js";
 
+export { writeBusConfig } from "./bus-config.js";
 export { describeSettings, parseConfig, type ServerConfig } from "./config/index.js";
 export { createLog } from "./http/index.js";
 export { type InitResult, initServer } from "./init.js";
