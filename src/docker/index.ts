@@ -11,6 +11,7 @@ export {
   removeContainer,
   startContainer,
 } from "./containers.js";
+export { type ContainerEvent, openContainerEvents } from "./events.js";
 export { type EngineFacts, engineFacts } from "./facts.js";
 export { type LocalImage, localImage, registryDigest, tagImage } from "./image-identity.js";
 export {

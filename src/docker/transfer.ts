@@ -86,7 +86,7 @@ export async function followTransfer(
 class TransferRefused extends Error {}
 
 /** The objects of a stream of JSON lines; what is none is skipped. Throws `engine_error` for a line without end. */
-async function* jsonLines(stream: NodeJS.ReadableStream): AsyncGenerator<Record<string, unknown>> {
+export async function* jsonLines(stream: NodeJS.ReadableStream): AsyncGenerator<Record<string, unknown>> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of stream) {

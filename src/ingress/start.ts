@@ -1,0 +1,63 @@
+import type { Docker } from "../docker/index.js";
+import type { IngressLog } from "./log.js";
+import { listenFor } from "./server.js";
+import { type RoutingTable, routingTable } from "./table.js";
+import { watchContainers } from "./watch.js";
+
+export interface IngressOptions {
+  readonly docker: Docker;
+  /** 0: a free one. */
+  readonly port: number;
+  /** Default: 127.0.0.1, where nobody but this machine asks. */
+  readonly address?: string | undefined;
+  /** The one of Traefik's entry points that this ingress stands for. Default: `web`. */
+  readonly entrypoint?: string | undefined;
+  /**
+   * Reach containers by the port that they publish on 127.0.0.1, where they do. For engines whose networks this machine cannot
+   * reach, such as those in a virtual machine. Default: false.
+   */
+  readonly usePublished?: boolean | undefined;
+  readonly log: IngressLog;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+export interface Ingress {
+  readonly port: number;
+  /** Settles when it has ended: no new requests, and those under way done or, after five seconds, cut off. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * Serves previews by host name, as a proxy would that reads their labels. Resolves when it listens and has seen the containers
+ * that there are; an engine that is not there is waited for.
+ *
+ * @throws port_in_use, or the signal's reason
+ */
+export async function startIngress(options: IngressOptions): Promise<Ingress> {
+  const { docker, log, signal, port, address = "127.0.0.1" } = options;
+  const { entrypoint = "web", usePublished = false } = options;
+  signal.throwIfAborted();
+  let table: RoutingTable = routingTable([], entrypoint, usePublished);
+  let told: ReadonlySet<string> = new Set();
+  const server = await listenFor((host) => table.upstream(host), { port, address });
+  let seen = () => {};
+  const first = new Promise<void>((resolve) => {
+    seen = resolve;
+  });
+  const watching = watchContainers(docker, {
+    log,
+    signal,
+    onChange(containers) {
+      table = routingTable(containers, entrypoint, usePublished);
+      // Said once for as long as it holds.
+      for (const problem of table.problems) if (!told.has(problem)) log.warn({}, problem);
+      told = new Set(table.problems);
+      seen();
+    },
+  });
+  const closed = watching.then(() => server.close());
+  await Promise.race([first, closed]);
+  signal.throwIfAborted();
+  return { port: server.port, closed };
+}

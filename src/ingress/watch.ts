@@ -1,0 +1,57 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Docker, findContainers, inspectContainer, openContainerEvents } from "../docker/index.js";
+import type { IngressLog } from "./log.js";
+import type { RoutedContainer } from "./table.js";
+
+export interface WatchOptions {
+  readonly log: IngressLog;
+  readonly signal: AbortSignal;
+  /** Called with all containers that may get requests, after the first look and after each change. */
+  readonly onChange: (containers: readonly RoutedContainer[]) => void;
+}
+
+const label = "traefik.enable";
+/** Those that Traefik looks up for, too. */
+const actions = ["start", "die", "health_status"];
+/** Milliseconds until the engine is asked again after it was lost, doubled each time. */
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 10_000;
+
+/**
+ * Follows the engine's containers until the signal. An engine that goes away is waited for, with what was known last; when it is back
+ * everything is looked at anew. Resolves when the signal was given.
+ */
+export async function watchContainers(docker: Docker, options: WatchOptions): Promise<void> {
+  const { signal, log, onChange } = options;
+  let retry = FIRST_RETRY_MS;
+  while (!signal.aborted) {
+    try {
+      // First the events and then the list: what happens in between is seen twice and not missed.
+      const events = await openContainerEvents(docker, { actions, label, signal });
+      const containers = new Map<string, RoutedContainer>();
+      for (const { id } of await findContainers(docker, { [label]: undefined }, signal))
+        await look(containers, id);
+      onChange([...containers.values()]);
+      retry = FIRST_RETRY_MS;
+      for await (const { id } of events) {
+        await look(containers, id);
+        onChange([...containers.values()]);
+      }
+      log.info({}, "The engine has closed its stream of events: opening another.");
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ error: String(error) }, "The engine's events cannot be followed: trying again.");
+    }
+    // Half of it is chance, so that not everybody comes back at once.
+    await delay(retry * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+    retry = Math.min(retry * 2, LAST_RETRY_MS);
+  }
+
+  /** An event only says that something happened: what is true now is asked, and a container's address with it. */
+  async function look(containers: Map<string, RoutedContainer>, id: string): Promise<void> {
+    const state = await inspectContainer(docker, id, signal);
+    const ready = state?.running && !state.restarting && (state.health ?? "healthy") === "healthy";
+    if (state && ready) containers.set(id, state);
+    else containers.delete(id);
+  }
+}
