@@ -4,7 +4,7 @@ import { Attributes } from "./attributes.js";
 function reason(content: string, path: string): string | undefined {
   const attributes = new Attributes();
   attributes.add("", content);
-  return attributes.reason(path)?.detail;
+  return attributes.conversion(path) && "concerned";
 }
 
 test.each([
@@ -40,10 +40,10 @@ test("rules of a directory hold below it, and win over those above", () => {
   const attributes = new Attributes();
   attributes.add("", "*.x filter=lfs\n");
   attributes.add("d/", "*.x -filter\n/a.y filter=other\n");
-  expect(attributes.reason("a.x")?.kind).toBe("lfs");
-  expect(attributes.reason("d/a.x")).toBeUndefined();
-  expect(attributes.reason("d/a.y")).toEqual({ kind: "filter", detail: "filter=other" });
-  expect(attributes.reason("a.y")).toBeUndefined();
+  expect(attributes.conversion("a.x")?.filter).toBe("lfs");
+  expect(attributes.conversion("d/a.x")).toBeUndefined();
+  expect(attributes.conversion("d/a.y")?.filter).toBe("other");
+  expect(attributes.conversion("a.y")).toBeUndefined();
 });
 
 test("a pattern made to take long is taken to match", () => {

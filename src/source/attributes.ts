@@ -1,14 +1,22 @@
-/**
- * Why the content of a commit is not what a checkout of it would have: LFS pointers and other filters, line ends and encodings
- * that git converts, `$Id$`, submodules.
- */
-export type CheckoutReasonKind = "lfs" | "filter" | "line-ends" | "encoding" | "ident" | "submodule";
+/** What a checkout does to a file's content: what stands in the repository is not what lies in the work tree. */
+export interface Conversion {
+  /** A filter's name: `lfs`, or a program that is configured somewhere. */
+  readonly filter: string | undefined;
+  /** Line feeds become CRLF; `auto`: only where git takes the file for text that has none yet. */
+  readonly crlf: "always" | "auto" | undefined;
+  /** The encoding of the work tree, in upper case; not for UTF-8. */
+  readonly encoding: string | undefined;
+  /** `$Id$` is expanded. */
+  readonly ident: boolean;
+}
+
+/** Value of an attribute; `true` set, `false` unset, `undefined` unspecified. */
+type State = string | boolean | undefined;
 
 interface Rule {
   /** Against the path below the directory of the file that holds the rule. */
   readonly matches: (path: string) => boolean;
-  /** Attribute to its value; `true` set, `false` unset, `undefined` unspecified. */
-  readonly states: ReadonlyMap<string, string | boolean | undefined>;
+  readonly states: ReadonlyMap<string, State>;
 }
 
 /** The attributes that change what a checkout writes, and those that such a change depends on. */
@@ -17,7 +25,7 @@ const relevant = new Set(["filter", "eol", "text", "crlf", "working-tree-encodin
 /** The rules of the `.gitattributes` files that apply to a tree, by directory. Knows only what concerns a checkout. */
 export class Attributes {
   private readonly rules: { readonly prefix: string; readonly rule: Rule }[] = [];
-  private readonly macros = new Map<string, ReadonlyMap<string, string | boolean | undefined>>([
+  private readonly macros = new Map<string, ReadonlyMap<string, State>>([
     ["binary", new Map([["text", false]])],
   ]);
 
@@ -38,27 +46,27 @@ export class Attributes {
     }
   }
 
-  /** False when no rule could ever give a reason, so that nobody needs to ask for each file. */
+  /** False when no rule could ever give a conversion, so that nobody needs to ask for each file. */
   get concern(): boolean {
-    return this.rules.some(({ rule }) => reasonOf(rule.states) !== undefined);
+    return this.rules.some(({ rule }) => conversionOf(rule.states) !== undefined);
   }
 
-  /** Why a checkout of this file would differ from its blob; undefined when it would not. */
-  reason(path: string): { readonly kind: CheckoutReasonKind; readonly detail: string } | undefined {
-    const states = new Map<string, string | boolean | undefined>();
+  /** What a checkout would do to this file; undefined when it would write the blob as it is. */
+  conversion(path: string): Conversion | undefined {
+    const states = new Map<string, State>();
     for (const { prefix, rule } of this.rules) {
       if (!path.startsWith(prefix) || !rule.matches(path.slice(prefix.length))) continue;
       for (const [name, state] of rule.states) states.set(name, state);
     }
-    return reasonOf(states);
+    return conversionOf(states);
   }
 
-  private statesOf(attributes: readonly string[]): Map<string, string | boolean | undefined> {
-    const states = new Map<string, string | boolean | undefined>();
+  private statesOf(attributes: readonly string[]): Map<string, State> {
+    const states = new Map<string, State>();
     for (const attribute of attributes) {
       const equals = attribute.indexOf("=");
       let name = attribute.replace(/^[-!]/, "");
-      let state: string | boolean | undefined = true;
+      let state: State = true;
       if (equals > 0) {
         name = attribute.slice(0, equals);
         state = attribute.slice(equals + 1);
@@ -75,21 +83,27 @@ export class Attributes {
   }
 }
 
-function reasonOf(
-  states: ReadonlyMap<string, string | boolean | undefined>,
-): { kind: CheckoutReasonKind; detail: string } | undefined {
+/** On Linux without configuration, as gitattributes(5) has it: only `eol=crlf` changes line ends there. */
+function conversionOf(states: ReadonlyMap<string, State>): Conversion | undefined {
   const filter = states.get("filter");
-  if (filter === "lfs") return { kind: "lfs", detail: "filter=lfs" };
-  if (typeof filter === "string") return { kind: "filter", detail: `filter=${filter}` };
   const encoding = states.get("working-tree-encoding");
-  if (typeof encoding === "string" && !/^utf-?8$/i.test(encoding)) {
-    return { kind: "encoding", detail: `working-tree-encoding=${encoding}` };
-  }
-  // Only towards CRLF: a checkout on Linux leaves line feeds alone whatever `text` says.
-  if (states.get("eol") === "crlf" && states.get("text") !== false)
-    return { kind: "line-ends", detail: "eol=crlf" };
-  if (states.get("ident") === true) return { kind: "ident", detail: "ident" };
-  return undefined;
+  const conversion: Conversion = {
+    filter: typeof filter === "string" ? filter : undefined,
+    crlf: crlfOf(states),
+    encoding:
+      typeof encoding === "string" && !/^utf-?8$/i.test(encoding) ? encoding.toUpperCase() : undefined,
+    ident: states.get("ident") === true,
+  };
+  const { crlf, ident } = conversion;
+  return conversion.filter || conversion.encoding || crlf || ident ? conversion : undefined;
+}
+
+function crlfOf(states: ReadonlyMap<string, State>): "always" | "auto" | undefined {
+  const known = (state: State) => [true, false, "auto", "input"].includes(state ?? "");
+  // `crlf` is what `text` was called once.
+  const text = known(states.get("text")) ? states.get("text") : states.get("crlf");
+  if (text === false || states.get("eol") !== "crlf") return undefined;
+  return text === "auto" ? "auto" : "always";
 }
 
 function splitLine(

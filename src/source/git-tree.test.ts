@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -18,6 +19,11 @@ import {
 } from "./repository.testing.js";
 
 useRepository();
+
+const pointer = (text: string) =>
+  `version https://git-lfs.github.com/spec/v1\noid sha256:${createHash("sha256").update(text).digest("hex")}\nsize ${text.length}\n`;
+
+const entriesAt = async (id: string) => entries(await open({ commit: id }));
 
 test("the tree of a commit is what a checkout of it would be, in the order of the protocol", async () => {
   for (const path of ["a/x", "a.b", "a-b/y", "a/z/deep", "café", "b"]) write(path);
@@ -226,19 +232,131 @@ test("submodules are left out, reported, and a reason to check out", async () =>
   expect(tree.needsCheckout).toEqual([{ kind: "submodule", path: "vendor/lib", count: 1, detail: "" }]);
 });
 
-test("attributes that change what a checkout writes are reasons to check out, where they match", async () => {
-  write("img/a.png");
-  write("img/b.png");
-  write("docs/win.bat");
+test("what a checkout would not find here either is a reason to check out elsewhere, where it matches", async () => {
+  write("img/a.png", pointer("one"));
+  write("img/b.png", pointer("two"));
+  write("img/c.psd");
+  write("docs/old.txt", "text");
   write(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n* text=auto\n*.psd filter=other\n");
-  write("docs/.gitattributes", "*.bat eol=crlf\n");
+  write("docs/.gitattributes", "old.txt working-tree-encoding=SHIFT-JIS\n");
   commit();
   expect((await open()).needsCheckout).toEqual([
-    { kind: "line-ends", path: "docs/win.bat", count: 1, detail: "eol=crlf" },
+    { kind: "encoding", path: "docs/old.txt", count: 1, detail: "working-tree-encoding=SHIFT-JIS" },
     { kind: "lfs", path: "img/a.png", count: 2, detail: "filter=lfs" },
+    { kind: "filter", path: "img/c.psd", count: 1, detail: "filter=other" },
   ]);
-  expect((await open({ subdirectory: "docs" })).needsCheckout.map(({ kind }) => kind)).toEqual(["line-ends"]);
-  expect((await open({ subdirectory: "img" })).needsCheckout.map(({ kind }) => kind)).toEqual(["lfs"]);
+  expect((await open({ subdirectory: "docs" })).needsCheckout.map(({ kind }) => kind)).toEqual(["encoding"]);
+  expect((await open({ subdirectory: "img" })).needsCheckout.map(({ kind }) => kind)).toEqual([
+    "lfs",
+    "filter",
+  ]);
+});
+
+test("line ends, encodings and idents are those of a checkout, with sizes and times that tell of them", async () => {
+  write("win.bat", "a\nb\n");
+  write("wide.txt", "wide\n");
+  write("id.c", "/* $Id$ */\n");
+  write("plain", "a\nb\n");
+  const before = new Map((await entriesAt(commit())).map((entry) => [entry.path.toString(), entry]));
+  write(".gitattributes", "*.bat eol=crlf\nwide.txt working-tree-encoding=UTF-16LE-BOM\n*.c ident\n");
+  git("add", ".gitattributes");
+  git("commit", "-q", "-m", "attributes");
+  execFileSync("git", ["clone", "-q", repository, join(work, "checkout")], { env: environment });
+  const tree = await open();
+  expect(tree.needsCheckout).toEqual([]);
+  for (const entry of await entries(tree)) {
+    const name = entry.path.toString();
+    const there = readFileSync(join(work, "checkout", name), "latin1");
+    expect(await content(tree, entry), name).toBe(there);
+    expect(entry.size, name).toBe(there.length);
+    const same = before.get(name)?.modTime === entry.modTime;
+    expect(same, name).toBe(name === "plain");
+  }
+});
+
+test("an id of a tree names what is served: conversions from above the subdirectory change it", async () => {
+  write("d/a.bat", "a\n");
+  commit();
+  const plain = await open({ subdirectory: "d" });
+  expect(plain.treeId).toBe(git("rev-parse", "HEAD:d"));
+  write(".gitattributes", "*.bat eol=crlf\n");
+  commit();
+  const converted = await open({ subdirectory: "d" });
+  expect(converted.treeId).not.toBe(plain.treeId);
+  write("beside");
+  commit();
+  expect((await open({ subdirectory: "d" })).treeId).toBe(converted.treeId);
+});
+
+test("LFS objects that were fetched stand in place of their pointers", async () => {
+  write("a.bin", pointer("the content"));
+  write("b.bin", pointer("not fetched"));
+  write("c.bin", "no pointer");
+  write("empty.bin", "");
+  write(".gitattributes", "*.bin filter=lfs\n");
+  commit();
+  const oid = createHash("sha256").update("the content").digest("hex");
+  const store = join(repository, ".git/lfs/objects", oid.slice(0, 2), oid.slice(2, 4));
+  mkdirSync(store, { recursive: true });
+  writeFileSync(join(store, oid), "the content");
+  const tree = await open();
+  const read = new Map<string, string>();
+  for (const entry of await entries(tree)) read.set(entry.path.toString(), await content(tree, entry));
+  expect(read.get("a.bin")).toBe("the content");
+  expect(read.get("b.bin")).toBe(pointer("not fetched"));
+  expect(read.get("c.bin")).toBe("no pointer");
+  expect(read.get("empty.bin")).toBe("");
+  expect(tree.needsCheckout).toEqual([{ kind: "lfs", path: "b.bin", count: 1, detail: "filter=lfs" }]);
+});
+
+test("submodules that were cloned are served in their place, with their own attributes and submodules", async () => {
+  const made = (name: string) => {
+    const path = join(work, name);
+    execFileSync("git", ["init", "-q", "-b", "main", path], { env: environment });
+    return (...args: string[]) => git("-C", path, ...args);
+  };
+  const deep = made("deep");
+  writeFileSync(join(work, "deep/bottom"), "bottom");
+  deep("add", "-A");
+  deep("commit", "-q", "-m", "deep");
+  const lib = made("lib");
+  writeFileSync(join(work, "lib/run.bat"), "x\n");
+  writeFileSync(join(work, "lib/.gitattributes"), "*.bat eol=crlf\n");
+  lib("add", "-A");
+  lib("-c", "protocol.file.allow=always", "submodule", "add", "-q", join(work, "deep"), "inner/deep");
+  lib("commit", "-q", "-m", "lib");
+  write("a");
+  write("own.bat", "x\n");
+  git("-c", "protocol.file.allow=always", "submodule", "add", "-q", join(work, "lib"), "vendor/lib");
+  git("-c", "protocol.file.allow=always", "submodule", "update", "-q", "--init", "--recursive");
+  commit();
+  const tree = await open();
+  expect(tree.needsCheckout).toEqual([]);
+  const disk = await entries(createDirectoryTree(repository), { excludePatterns: ["**/.git"] });
+  const seen = await entries(tree);
+  expect(seen.map(({ path, size }) => [path.toString(), size])).toEqual(
+    disk.map(({ path, size }) => [path.toString(), size]),
+  );
+  for (const subdirectory of ["vendor/lib", "vendor/lib/inner/deep"]) {
+    const inside = await open({ subdirectory });
+    expect(inside.commit).toBe(tree.commit);
+    const below = await entries(inside);
+    expect(below.map(({ path }) => `${subdirectory}/${path.toString()}`)).toEqual(
+      seen.map(({ path }) => path.toString()).filter((path) => path.startsWith(`${subdirectory}/`)),
+    );
+  }
+  await expect(open({ subdirectory: "vendor/lib/nope" })).rejects.toMatchObject({ code: "file_not_found" });
+});
+
+test("a submodule whose name leads out of the repository is left out", async () => {
+  write("a");
+  const id = commit();
+  write(".gitmodules", `[submodule "../../evil"]\n\tpath = lib\n\turl = ./x\n`);
+  git("clone", "-q", "--bare", repository, join(repository, ".git/evil"));
+  git("add", ".gitmodules");
+  git("update-index", "--add", "--cacheinfo", `160000,${id},lib`);
+  git("commit", "-q", "-m", "evil");
+  expect((await open()).needsCheckout.map(({ path }) => path)).toEqual(["lib"]);
 });
 
 test("a worktree, whose .git is a file, is a repository too", async () => {

@@ -1,7 +1,12 @@
 /**
- * Git repositories as sources of builds: a commit's tree as a build context, without a checkout. Knows git and the shape of
- * context trees; it must not know manifests, builds or who asks.
+ * Git repositories as sources of builds: mirrors of repositories elsewhere, and a commit's tree as a build context, without a
+ * checkout. Knows git, LFS and the shape of context trees; it must not know manifests, builds or who asks.
  */
-export type { CheckoutReasonKind } from "./attributes.js";
-export { type CommitFiles, type CommitPath, openCommitFiles } from "./commit-files.js";
-export { type CheckoutReason, createGitTree, type GitTree, type GitTreeOptions } from "./git-tree.js";
+
+export type { FetchProgress } from "./fetch-progress.js";
+export type { Credential, GitOptions, SourceLog } from "./git-options.js";
+export { createGitTree, type GitTree, type GitTreeOptions } from "./git-tree.js";
+export type { CheckoutReason, CheckoutReasonKind } from "./load-tree.js";
+export { type FetchOptions, type Mirror, type MirrorOptions, openMirror } from "./mirror.js";
+export { createMirrors, type Mirrors } from "./mirrors.js";
+export { type OpenSourceOptions, openSource } from "./open-source.js";

@@ -21,7 +21,31 @@ export async function* listTree(
   treeId: string,
   signal: AbortSignal,
 ): AsyncGenerator<ListedObject, void, undefined> {
-  const child = startGit(gitDirectory, ["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", treeId]);
+  yield* list(repository, gitDirectory, ["-r", "-t", treeId], signal);
+}
+
+/** Those of the paths that are submodules in a commit. */
+export async function listLinks(
+  repository: string,
+  gitDirectory: string,
+  commit: string,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<ListedObject[]> {
+  const links: ListedObject[] = [];
+  for await (const object of list(repository, gitDirectory, [commit, "--", ...paths], signal)) {
+    if ((object.mode & 0o170000) === 0o160000) links.push(object);
+  }
+  return links;
+}
+
+async function* list(
+  repository: string,
+  gitDirectory: string,
+  what: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<ListedObject, void, undefined> {
+  const child = startGit(gitDirectory, ["ls-tree", "-l", "-z", "--full-tree", ...what]);
   const stderr = watchStderr(child);
   const exited = new Promise<{ code: number | null; error?: Error }>((resolve) => {
     child.once("error", (error) => resolve({ code: null, error }));

@@ -1,0 +1,120 @@
+import { GalleyError } from "../errors/index.js";
+import { type FetchProgress, parseProgress } from "./fetch-progress.js";
+import type { Credential, GitOptions } from "./git-options.js";
+import { type GitOutcome, runGit } from "./git-run.js";
+import { bytesArriving } from "./mirror-directory.js";
+import { openRemoteAccess } from "./remote-access.js";
+import { type RemoteFailure, remoteFailure, tookTooLong } from "./remote-failure.js";
+import type { Remote } from "./remote-url.js";
+
+export interface RemoteGit {
+  readonly remote: Remote;
+  readonly credential: Credential | null;
+  readonly options: GitOptions;
+}
+
+export interface FetchInto {
+  /** The bare repository that is fetched into. */
+  readonly path: string;
+  /** `+from:to`; for a commit its id is the left side. */
+  readonly refspecs: readonly string[];
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: FetchProgress) => void;
+  readonly onStart?: (pid: number) => void;
+}
+
+const defaultTimeoutMs = 900_000;
+const defaultMaxBytes = 20 * 2 ** 30;
+const measureMs = 2000;
+
+/**
+ * Fetches into a bare repository, and nothing else: no tags that were not asked for, no submodules, no maintenance. Returns
+ * what failed, or undefined. Throws the signal's reason, `git_timeout`, and `git_failed` for more bytes than are allowed.
+ */
+export async function fetchInto(git: RemoteGit, into: FetchInto): Promise<RemoteFailure | undefined> {
+  const { path, refspecs, onProgress, onStart } = into;
+  const maxBytes = git.options.maxBytes ?? defaultMaxBytes;
+  const names = refspecs.map((refspec) => refspec.replace(/^\+/, "").split(":")[0] ?? "");
+  const shown =
+    names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+  const doing = `fetching ${shown}`;
+  const tooLarge = new AbortController();
+  const measure = setInterval(() => {
+    bytesArriving(path).then(
+      (bytes) => bytes > maxBytes && tooLarge.abort(tooMany(git.remote, maxBytes)),
+      () => {},
+    );
+  }, measureMs);
+  try {
+    const outcome = await talk(git, doing, AbortSignal.any([into.signal, tooLarge.signal]), {
+      args: [
+        `--git-dir=${path}`,
+        ...["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"],
+        ...["--no-auto-maintenance", "--no-show-forced-updates", "--stdin", git.remote.url],
+      ],
+      stdin: refspecs.map((refspec) => `${refspec}\n`).join(""),
+      onLine: (line) => {
+        const progress = onProgress && parseProgress(line);
+        if (progress) onProgress(progress);
+      },
+      ...(onStart ? { onStart } : {}),
+    });
+    if (outcome.code === 0) return undefined;
+    return remoteFailure({ ...git, doing, stderr: outcome.stderr, code: outcome.code });
+  } finally {
+    clearInterval(measure);
+  }
+}
+
+/** Names and ids of a server's refs; `patterns` as `git ls-remote` has them. Throws like `fetchInto`, and what failed. */
+export async function listRemoteRefs(
+  git: RemoteGit,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const doing = "listing refs";
+  const outcome = await talk(git, doing, signal, {
+    args: ["ls-remote", "--quiet", git.remote.url, ...patterns],
+  });
+  if (outcome.code !== 0) {
+    throw remoteFailure({ ...git, doing, stderr: outcome.stderr, code: outcome.code }).error;
+  }
+  const refs = new Map<string, string>();
+  for (const line of outcome.stdout.split("\n")) {
+    const found = /^([0-9a-f]{40,64})\t(\S+)$/.exec(line);
+    if (found !== null) refs.set(found[2] ?? "", found[1] ?? "");
+  }
+  return refs;
+}
+
+interface Talk {
+  readonly args: readonly string[];
+  readonly stdin?: string;
+  readonly onLine?: (line: string) => void;
+  readonly onStart?: (pid: number) => void;
+}
+
+async function talk(git: RemoteGit, doing: string, signal: AbortSignal, run: Talk): Promise<GitOutcome> {
+  const ms = git.options.timeoutMs ?? defaultTimeoutMs;
+  const deadline = AbortSignal.timeout(ms);
+  const access = await openRemoteAccess(git.remote, git.credential, git.options);
+  try {
+    return await runGit({ ...run, env: access.env, signal: AbortSignal.any([signal, deadline]) });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (deadline.aborted) throw tookTooLong({ remote: git.remote, doing }, ms);
+    throw error;
+  } finally {
+    await access.release();
+  }
+}
+
+function tooMany(remote: Remote, maxBytes: number): GalleyError {
+  return new GalleyError(
+    "git_failed",
+    `${remote.url} sends more than ${Math.round(maxBytes / 2 ** 20)} MiB.`,
+    {
+      hint: "Is this the repository that was meant? The limit is a setting of the agent.",
+    },
+  );
+}
