@@ -3,14 +3,7 @@
  * checkout. Knows git, LFS and the shape of context trees; it must not know manifests, builds or who asks.
  */
 
-export {
-  type CommitFiles,
-  type CommitFiles,
-  type CommitPath,
-  type CommitPath,
-  openCommitFiles,
-  openCommitFiles,
-} from "./commit-files.js";
+export { type CommitFiles, type CommitPath, openCommitFiles } from "./commit-files.js";
 export type { FetchProgress } from "./fetch-progress.js";
 export type { Credential, GitOptions, SourceLog } from "./git-options.js";
 export { createGitTree, type GitTree, type GitTreeOptions } from "./git-tree.js";
