@@ -16,10 +16,14 @@ export interface Following {
 }
 
 /**
- * Reads Status of a ref and hands on every message. A broken stream does not end the build: progress is not the result.
- * A stream that breaks before its first message is asked for again, since the daemon may not know the ref yet.
+ * Reads Status of a ref and hands on every message, the next one when the listener has done with it. A broken stream does not end
+ * the build: progress is not the result. A stream that breaks before its first message is asked for again, since the daemon may not know the ref yet.
  */
-export function followStatus(client: Client, ref: string, listen: (status: SolveStatus) => void): Following {
+export function followStatus(
+  client: Client,
+  ref: string,
+  listen: (status: SolveStatus) => unknown,
+): Following {
   const stopped = new AbortController();
   const { failed, fail } = failureSwitch();
   return {
@@ -34,7 +38,7 @@ const attempts = 3;
 async function read(
   client: Client,
   ref: string,
-  listen: (status: SolveStatus) => void,
+  listen: (status: SolveStatus) => unknown,
   signal: AbortSignal,
   listenerFailed: (error: unknown) => void,
 ): Promise<boolean> {
@@ -45,7 +49,7 @@ async function read(
         any = true;
         const status = statusFromWire(message);
         try {
-          listen(status);
+          await listen(status);
         } catch (error) {
           listenerFailed(error);
           return false;

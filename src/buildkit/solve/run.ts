@@ -29,7 +29,7 @@ export interface SolveRun {
   readonly session: Session;
   readonly useGateway: boolean;
   readonly largeDockerfile: boolean;
-  readonly onStatus: (status: SolveStatus) => void;
+  readonly onStatus: (status: SolveStatus) => unknown;
   readonly onSourceMap: (map: StepSourceMap) => void;
 }
 
