@@ -23,6 +23,8 @@ describe("the server's settings", () => {
       bus: { urls: ["nats://127.0.0.1:4222"], dir: "/var/lib/galley/bus" },
       ingress: { scheme: "http", domain: "localhost", port: null },
       allowLocalRepositories: false,
+      jobExpiryMs: 3600_000,
+      metricsToken: null,
       logLevel: "info",
     });
   });
@@ -39,6 +41,8 @@ describe("the server's settings", () => {
       GALLEY_DOMAIN: "previews.example.org",
       GALLEY_INGRESS_PORT: "",
       GALLEY_TRUSTED_PROXIES: "10.0.0.0/8,::1",
+      GALLEY_JOB_EXPIRY: "90m",
+      GALLEY_METRICS_TOKEN: "prometheus-knows-it",
     });
     expect(config).toMatchObject({
       database: { url: "postgres://galley:pass@db:5432/galley" },
@@ -47,6 +51,8 @@ describe("the server's settings", () => {
       bus: { urls: ["nats://a:4222", "tls://b:4222"], dir: "/srv/galley/bus" },
       ingress: { scheme: "https", domain: "previews.example.org", port: null },
       trustedProxies: ["10.0.0.0/8", "::1"],
+      jobExpiryMs: 90 * 60_000,
+      metricsToken: "prometheus-knows-it",
     });
   });
 
@@ -65,6 +71,9 @@ describe("the server's settings", () => {
     ["GALLEY_TRUSTED_PROXIES", "proxy"],
     ["GALLEY_HOST", "everywhere"],
     ["GALLEY_ALLOW_LOCAL_REPOSITORIES", "maybe"],
+    ["GALLEY_JOB_EXPIRY", "0m"],
+    ["GALLEY_JOB_EXPIRY", "3600"],
+    ["GALLEY_JOB_EXPIRY", "31d"],
   ])("refuse %s=%s, and say what was found and what is accepted", (name, value) => {
     const error = fault({ GALLEY_MASTER_KEY: key, [name]: value });
     expect(error.code).toBe("config_invalid");

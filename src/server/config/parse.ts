@@ -22,6 +22,10 @@ export interface ServerConfig {
     readonly port: number | null;
   };
   readonly allowLocalRepositories: boolean;
+  /** Milliseconds that a deployment waits for an agent until it fails. */
+  readonly jobExpiryMs: number;
+  /** What has to be shown to read the metrics; null: nothing. */
+  readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
 }
 
@@ -75,6 +79,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       port: read("GALLEY_INGRESS_PORT") ?? null,
     },
     allowLocalRepositories: read("GALLEY_ALLOW_LOCAL_REPOSITORIES") ?? false,
+    jobExpiryMs: read("GALLEY_JOB_EXPIRY") ?? 3600_000,
+    metricsToken: read("GALLEY_METRICS_TOKEN") ?? null,
     logLevel: read("GALLEY_LOG_LEVEL") ?? ("info" as const),
   };
   if (faults.length > 0 || !masterKey)

@@ -140,6 +140,19 @@ export const settings = {
     purpose: "Whether a project's repository may be a path of the agent's machine. For trying things out.",
     fallback: "false",
   }),
+  GALLEY_JOB_EXPIRY: setting({
+    schema: text.transform(refusing(duration)),
+    accepted: "a duration from 1m to 30d, such as 90m, 12h or 2d",
+    purpose: "How long a deployment waits for an agent until it fails.",
+    fallback: "1h",
+  }),
+  GALLEY_METRICS_TOKEN: setting({
+    schema: text.transform(refusing((value) => (/^[!-~]{16,200}$/.test(value) ? value : undefined))),
+    accepted: "16 to 200 characters without blanks",
+    purpose: "What Prometheus must send as a bearer token to read /metrics.",
+    fallback: "none: anybody who reaches the server may read them",
+    secret: true,
+  }),
   GALLEY_LOG_LEVEL: setting({
     schema: text.transform(refusing((value) => logLevels.find((level) => level === value))),
     accepted: logLevels.join(", "),
@@ -154,6 +167,13 @@ function postgresUrl(value: string): string | undefined {
   if (protocol !== "postgres:" && protocol !== "postgresql:") return undefined;
   // A Unix socket is named in the query, as libpq does: postgres:///db?host=/run/postgresql
   return (hostname !== "" || searchParams.has("host")) && pathname.length > 1 ? value : undefined;
+}
+
+/** Milliseconds. */
+function duration(value: string): number | undefined {
+  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(value) ?? [];
+  const ms = Number(count) * { m: 60_000, h: 3600_000, d: 24 * 3600_000 }[unit as "m" | "h" | "d"];
+  return ms >= 60_000 && ms <= 30 * 24 * 3600_000 ? ms : undefined;
 }
 
 function natsUrl(value: string): boolean {

@@ -10,6 +10,7 @@ import {
   text,
   timestamp,
   unique,
+  uniqueIndex,
 } from "drizzle-orm/pg-core";
 import { projects } from "./ground-schema.js";
 
@@ -17,24 +18,28 @@ import { projects } from "./ground-schema.js";
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
 
-export const agents = pgTable("agents", {
-  id: text("id").primaryKey(),
-  name: text("name").notNull().unique("agents_name_unique"),
-  createdAt: at("created_at").notNull().defaultNow(),
-  revokedAt: at("revoked_at"),
-  online: boolean("online").notNull().default(false),
-  seenAt: at("seen_at"),
-  version: text("version"),
-  slots: integer("slots").notNull().default(1),
-  draining: boolean("draining").notNull().default(false),
-  running: jsonb("running")
-    .$type<{ deployment: string; attempt: number }[]>()
-    .notNull()
-    .default(sql`'[]'::jsonb`),
-  engine: jsonb("engine").$type<{ version: string; api: string; store: string }>(),
-  disk: jsonb("disk").$type<{ free: number; total: number }>(),
-  unsent: integer("unsent").notNull().default(0),
-});
+export const agents = pgTable(
+  "agents",
+  {
+    id: text("id").primaryKey(),
+    name: text("name").notNull(),
+    createdAt: at("created_at").notNull().defaultNow(),
+    revokedAt: at("revoked_at"),
+    online: boolean("online").notNull().default(false),
+    seenAt: at("seen_at"),
+    version: text("version"),
+    slots: integer("slots").notNull().default(1),
+    draining: boolean("draining").notNull().default(false),
+    running: jsonb("running")
+      .$type<{ deployment: string; attempt: number }[]>()
+      .notNull()
+      .default(sql`'[]'::jsonb`),
+    engine: jsonb("engine").$type<{ version: string; api: string; store: string }>(),
+    disk: jsonb("disk").$type<{ free: number; total: number }>(),
+    unsent: integer("unsent").notNull().default(0),
+  },
+  (table) => [uniqueIndex("agents_name_unique").on(table.name).where(sql`revoked_at is null`)],
+);
 
 const ofAgent = () =>
   text("agent_id")

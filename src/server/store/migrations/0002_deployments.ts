@@ -2,7 +2,7 @@
 export const sql = `
 create table agents (
   id text primary key,
-  name text not null constraint agents_name_unique unique,
+  name text not null,
   created_at timestamp(3) with time zone not null default now(),
   revoked_at timestamp(3) with time zone,
   -- Of the newest heartbeat.
@@ -16,6 +16,9 @@ create table agents (
   disk jsonb,
   unsent integer not null default 0
 );
+
+-- The name of one that was revoked is free again.
+create unique index agents_name_unique on agents (name) where revoked_at is null;
 
 -- Those that were replaced stay, so that who shows one is told so.
 create table agent_tokens (

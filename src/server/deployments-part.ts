@@ -1,0 +1,157 @@
+import {
+  type BusConnection,
+  claimRequest,
+  type Heartbeat,
+  heartbeatMs,
+  loadBusKeys,
+  onDeadJob,
+  onHeartbeat,
+  type StreamOptions,
+  serveRpc,
+  syncRequest,
+} from "../bus/index.js";
+import { GalleyError } from "../errors/index.js";
+import { type AgentDeps, agentRoutes } from "./agents/index.js";
+import { createNotices, deploymentRoutes, type FollowTimes, holdsOrRuns } from "./deployments/index.js";
+import { createMetrics, measureAnswers, metricsRoute } from "./metrics/index.js";
+import type { MakePart } from "./part.js";
+import { type QueueDeps, queueRoutes } from "./queue/index.js";
+import { type ReconcileSettings, startReconciler } from "./reconciler/index.js";
+import {
+  type ClaimDeps,
+  claim,
+  endDeadJob,
+  hearHeartbeat,
+  newestOnly,
+  openBusLink,
+  sync,
+} from "./rpc/index.js";
+
+const seconds = 1000;
+const minutes = 60 * seconds;
+
+/** What tests make shorter. Defaults are for a network with hiccups. */
+export interface DeploymentsOptions extends Partial<ReconcileSettings> {
+  /** An environment is moved away from an agent that is not heard of for so long. Default 10 minutes. */
+  readonly goneMs?: number;
+  /** Milliseconds between runs of the reconciler. Default 5000. */
+  readonly reconcileMs?: number;
+  readonly follow?: Partial<FollowTimes>;
+  readonly streams?: StreamOptions;
+}
+
+/** Agents, environments and deployments: the queue, the reconciler, the ingest of events, their routes and metrics. */
+export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
+  return async (part) => {
+    const { store, config, projects, log, signal } = part;
+    const { db } = store;
+    const settings = {
+      heartbeatMs,
+      goneMs: 10 * minutes,
+      lostMs: 5 * minutes,
+      jobExpiryMs: config.jobExpiryMs,
+      unclaimedMs: 30 * seconds,
+      forgottenMs: 45 * seconds,
+      maxAttempts: 3,
+      ...options,
+    };
+    const now = () => part.now().getTime();
+    const keys = await loadBusKeys(config.bus.dir);
+    const notices = createNotices();
+    const metrics = createMetrics(db, notices.followers);
+    const projectForJob: ClaimDeps["projectForJob"] = (tx, id) => projects.forJob(id, tx);
+    signal.throwIfAborted();
+
+    const link = openBusLink({
+      keys,
+      servers: config.bus.urls,
+      ...(options.streams ? { streams: options.streams } : {}),
+      log,
+      listen: (connection) => listen(connection),
+      back: () => reconciler.poke(),
+    });
+    const queue: QueueDeps = { db, jobs: link.jobs, notices, log, now, settings };
+    const agents: AgentDeps = { db, bus: link.agents, log, now, publicUrl: config.publicUrl };
+    const claims: ClaimDeps = {
+      ...queue,
+      projectForJob,
+      ingress: config.ingress,
+      maxAttempts: settings.maxAttempts,
+      claimed: metrics.claimed,
+    };
+    const reconciler = startReconciler({
+      ...queue,
+      bus: link.agents,
+      publicUrl: config.publicUrl,
+      inspectJobs: link.inspectJobs,
+      repairConsumer: link.repairConsumer,
+      settings,
+      everyMs: options.reconcileMs ?? 5 * seconds,
+    });
+
+    const heard = newestOnly<Heartbeat>(
+      (agent, beat) => hearHeartbeat(queue, agent, beat),
+      (error, agent) => log.error({ err: error, agent }, "a heartbeat could not be written down"),
+    );
+    /** Everything that the bus brings; ended in the other order. */
+    const listen = async (connection: BusConnection): Promise<() => Promise<void>> => {
+      const ends: { close(): void | Promise<void> }[] = [];
+      const unlisten = async () => {
+        for (let end = ends.pop(); end; end = ends.pop()) await end.close();
+      };
+      try {
+        ends.push(
+          await onDeadJob({
+            connection,
+            log,
+            handler: ({ agent, message }) => endDeadJob(queue, agent, message.deployment),
+          }),
+        );
+        ends.push(await onHeartbeat({ connection, log, handler: heard }));
+        ends.push(
+          await serveRpc({
+            connection,
+            verb: "sync",
+            schema: syncRequest,
+            handler: (body, { agent }) => sync(queue, agent, body),
+            log,
+          }),
+        );
+        ends.push(
+          await serveRpc({
+            connection,
+            verb: "claim",
+            schema: claimRequest,
+            handler: (body, { agent }) => claim(claims, agent, body),
+            log,
+          }),
+        );
+      } catch (error) {
+        await unlisten();
+        throw error;
+      }
+      return unlisten;
+    };
+
+    return {
+      api: (app) => {
+        measureAnswers(app, metrics);
+        agentRoutes(app, agents, reconciler.poke);
+        deploymentRoutes(app, { db, notices, ...(options.follow ? { times: options.follow } : {}) });
+        queueRoutes(app, queue);
+      },
+      root: (app) => metricsRoute(app, metrics, config.metricsToken),
+      ready: [{ name: "bus", check: async () => link.check() }],
+      beforeProjectDelete: async (tx, { id, name }) => {
+        if (await holdsOrRuns(tx, id))
+          throw new GalleyError("conflict", `The project ${JSON.stringify(name)} has previews that run.`, {
+            hint: "Terminate them first: `galley env ls` lists them.",
+          });
+      },
+      stop: async () => {
+        await link.stop();
+        await reconciler.stop();
+      },
+    };
+  };
+}

@@ -1,0 +1,65 @@
+import { isNull, or, sql } from "drizzle-orm";
+import { agents, type Database, deployments } from "../store/index.js";
+import type { JobsState, OpenDeployment, SeenAgent } from "./reconcile.js";
+
+/** What of the stream one agent sees; undefined: it has no consumer. */
+export interface AgentJobs {
+  /** Deployments whose job the stream has. */
+  readonly stored: readonly string[];
+  readonly pending: number;
+  readonly unacked: number;
+}
+
+/** Rejects with `bus_unreachable`. */
+export type InspectJobs = (agent: string) => Promise<AgentJobs | undefined>;
+
+export interface Observed {
+  readonly deployments: readonly (OpenDeployment & { readonly publishes: number })[];
+  readonly agents: readonly SeenAgent[];
+}
+
+/** Everything that is open, and everybody who may have to do with it. */
+export async function observeDatabase(db: Database): Promise<Observed> {
+  const [open, seen] = [
+    await db.select().from(deployments).where(isNull(deployments.finishedAt)),
+    await db
+      .select()
+      .from(agents)
+      .where(
+        or(
+          isNull(agents.revokedAt),
+          sql`${agents.online}`,
+          sql`exists (select 1 from deployments d where d.agent_id = ${agents.id} and d.finished_at is null)`,
+        ),
+      ),
+  ];
+  return {
+    deployments: open.map((row) => ({
+      ...row,
+      agent: row.agentId,
+      createdAt: row.createdAt.getTime(),
+      publishedAt: row.publishedAt?.getTime() ?? null,
+      heardAt: row.heardAt?.getTime() ?? null,
+      cancelRequestedAt: row.cancelRequestedAt?.getTime() ?? null,
+    })),
+    agents: seen.map((row) => ({
+      ...row,
+      revoked: row.revokedAt !== null,
+      seenAt: row.seenAt?.getTime() ?? null,
+    })),
+  };
+}
+
+/** What the bus has for each agent; rejects when it is away. */
+export async function observeJobs(inspect: InspectJobs, seen: readonly SeenAgent[]): Promise<JobsState> {
+  const stored = new Set<string>();
+  const consumers = new Map<string, { pending: number; unacked: number }>();
+  for (const { id, revoked } of seen) {
+    if (revoked) continue;
+    const jobs = await inspect(id);
+    if (jobs === undefined) continue;
+    for (const deployment of jobs.stored) stored.add(deployment);
+    consumers.set(id, { pending: jobs.pending, unacked: jobs.unacked });
+  }
+  return { stored, consumers };
+}

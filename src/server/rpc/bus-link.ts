@@ -1,0 +1,157 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Logger } from "pino";
+import {
+  type BusConnection,
+  type BusKeys,
+  connectBus,
+  deleteJob,
+  ensureJobConsumer,
+  ensureStreams,
+  inspectJobQueue,
+  issueAgentCredential,
+  publishJob,
+  removeJobConsumer,
+  repairJobQueue,
+  revokeAgentKey,
+  type StreamOptions,
+  sendCommand,
+  serverCredential,
+  syncRevocations,
+  systemCredential,
+} from "../../bus/index.js";
+import { GalleyError } from "../../errors/index.js";
+import type { AgentBus } from "../agents/index.js";
+import type { Jobs } from "../queue/index.js";
+import type { InspectJobs } from "../reconciler/index.js";
+
+export interface BusLinkOptions {
+  readonly keys: BusKeys;
+  readonly servers: readonly string[];
+  readonly streams?: StreamOptions;
+  readonly log: Logger;
+  /** Once, when the bus is there with its streams: begins to listen. What it returns ends that. Called again when it rejects. */
+  readonly listen: (connection: BusConnection) => Promise<() => Promise<void>>;
+  /** The bus is there, for the first time or again. */
+  readonly back: () => void;
+}
+
+/** The server's hold on the bus. Everything rejects with `bus_unreachable` at once while there is none. */
+export interface BusLink {
+  readonly jobs: Jobs;
+  readonly agents: AgentBus;
+  readonly inspectJobs: InspectJobs;
+  /** Makes the consumer of an agent anew when it delivers nothing though there is something. */
+  repairConsumer(agent: string): Promise<void>;
+  /** Throws `bus_unreachable` while the bus is away or not listened to yet. */
+  check(): void;
+  stop(): Promise<void>;
+}
+
+interface Connected {
+  readonly application: BusConnection;
+  /** In the system account, for revocations. */
+  readonly system: BusConnection;
+  readonly unlisten: () => Promise<void>;
+}
+
+/**
+ * Connects in the background and stays connected: the server starts without a bus, and says in `/readyz` that it has none. What it
+ * would have told the bus is in the database, and the reconciler tells it later.
+ */
+export function openBusLink(options: BusLinkOptions): BusLink {
+  const { keys, log } = options;
+  const stopping = new AbortController();
+  let connected: Connected | undefined;
+
+  const need = (): Connected => {
+    if (connected?.application.connected) return connected;
+    throw new GalleyError("bus_unreachable", "The server has no connection to the bus now.", {
+      hint: "What was asked for is kept, and goes on when the bus is back.",
+    });
+  };
+  const connecting = connectForEver(options, stopping.signal, (made) => {
+    connected = made;
+  });
+  connecting.catch((error: unknown) => log.error({ err: error }, "the bus is not connected to any more"));
+
+  return {
+    jobs: {
+      publish: async (agent, message) =>
+        (await publishJob(need().application, agent, message, { signal: stopping.signal })).sequence,
+      remove: async (seq) => {
+        await deleteJob(need().application, seq, { signal: stopping.signal });
+      },
+      command: (agent, command) => {
+        if (connected) sendCommand(connected.application, agent, command);
+      },
+    },
+    agents: {
+      issue: (request) => issueAgentCredential(keys, request),
+      revoke: (publicKey) => revokeAgentKey(need().system, keys, publicKey),
+      ensureConsumer: (agent) => ensureJobConsumer(need().application, agent, { signal: stopping.signal }),
+      removeConsumer: (agent) => removeJobConsumer(need().application, agent, { signal: stopping.signal }),
+    },
+    inspectJobs: async (agent) => {
+      const found = await inspectJobQueue(need().application, agent, { signal: stopping.signal });
+      return (
+        found && {
+          stored: found.jobs.map(({ deployment }) => deployment),
+          pending: found.pending,
+          unacked: found.unacknowledged,
+        }
+      );
+    },
+    repairConsumer: async (agent) => {
+      if (await repairJobQueue(need().application, agent, { signal: stopping.signal }))
+        log.warn({ agent }, "the consumer of an agent was stuck and was made anew");
+    },
+    check: () => void need(),
+    stop: async () => {
+      stopping.abort(new GalleyError("interrupted", "The server is stopping."));
+      await connecting.catch(() => {}); // told above
+      if (!connected) return;
+      await connected.unlisten();
+      await Promise.all([connected.application.close(), connected.system.close()]);
+    },
+  };
+}
+
+async function connectForEver(
+  options: BusLinkOptions,
+  signal: AbortSignal,
+  done: (made: Connected) => void,
+): Promise<void> {
+  const { log } = options;
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    try {
+      done(await connect(options, signal));
+      options.back();
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      log.error({ err: error }, "the bus is not there yet; trying again");
+      await pause(Math.min(500 * 2 ** failures, 10_000), undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+async function connect(options: BusLinkOptions, signal: AbortSignal): Promise<Connected> {
+  const { keys, servers, log, streams = {}, listen, back } = options;
+  const open = async (name: string, { jwt, seed }: { jwt: string; seed: string }) =>
+    connectBus({ servers, credential: () => jwt, seed, inbox: `_INBOX_${name}`, name, log, signal });
+  const opened: BusConnection[] = [];
+  try {
+    const application = await open("server", await serverCredential(keys));
+    opened.push(application);
+    const system = await open("system", await systemCredential(keys));
+    opened.push(system);
+    await syncRevocations(system, keys);
+    await ensureStreams(application, { ...streams, signal });
+    const unlisten = await listen(application);
+    application.on("back", back);
+    return { application, system, unlisten };
+  } catch (error) {
+    await Promise.all(opened.map((connection) => connection.close()));
+    throw error;
+  }
+}

@@ -1,0 +1,200 @@
+// A whole server on a real bus and a real database, and agents that speak to it as agents do but build nothing.
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DeploymentsOptions, deploymentsPart } from "../../src/server/deployments-part.js";
+import { createLog } from "../../src/server/http/index.js";
+import { parseConfig, type RunningServer } from "../../src/server/index.js";
+import { startServerOf } from "../../src/server/start.js";
+import { startBus, type TestBus } from "../support/bus.js";
+import { createTestAgent, type TestAgent } from "./agent.js";
+
+export type DatabaseKind = "pglite" | "postgres";
+export const databaseKinds: readonly DatabaseKind[] = ["pglite"];
+
+/** Times so short that a test need not wait, and so long that a busy machine does not miss them. */
+export const quick: DeploymentsOptions = {
+  reconcileMs: 200,
+  heartbeatMs: 2000,
+  lostMs: 8000,
+  goneMs: 8000,
+  jobExpiryMs: 3600_000,
+  unclaimedMs: 3000,
+  forgottenMs: 3000,
+  follow: { lookMs: 300, keepAliveMs: 500, stragglersMs: 2000 },
+};
+
+export interface Answer<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly body: T;
+}
+
+export interface World {
+  readonly bus: TestBus;
+  /** What the servers have logged, one JSON a line. */
+  readonly logged: string[];
+  /** Of the server that was started last. */
+  readonly url: string;
+  /** As the first user, with a token for everything. */
+  call<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<Answer<T>>;
+  /** Asks until the answer is as wanted; fails with what it was last. */
+  until<T>(path: string, wanted: (body: T) => boolean): Promise<T>;
+  /** The same without an HTTP status to look at. */
+  deployment(id: string, wanted: (deployment: Deployment) => boolean): Promise<Deployment>;
+  deploy(target: object): Promise<Deployment>;
+  /** A new agent that has introduced itself, is connected and has sent a heartbeat. */
+  agent(name: string, beat?: { slots?: number }): Promise<TestAgent>;
+  /** Stops the server as SIGTERM does. */
+  stopServer(): Promise<void>;
+  startServer(options?: DeploymentsOptions): Promise<void>;
+  remove(): Promise<void>;
+  readonly token: string;
+}
+
+export interface Deployment {
+  readonly id: string;
+  readonly state: string;
+  readonly final: boolean;
+  readonly attempt: number;
+  readonly agent: string | null;
+  readonly cancelling: string | null;
+  readonly commit: string | null;
+  readonly url: string | null;
+  readonly number: number;
+  readonly environment: { readonly id: string; readonly name: string };
+  readonly error: { readonly code: string; readonly hint: string | null } | null;
+}
+
+export async function startWorld(_kind: DatabaseKind, options: DeploymentsOptions = quick): Promise<World> {
+  const directory = await mkdtemp(join(tmpdir(), "galley-queue-"));
+  const bus = await startBus();
+  const logged: string[] = [];
+  const log = createLog({ level: "debug", destination: { write: (line) => void logged.push(line) } });
+  const config = parseConfig({
+    GALLEY_MASTER_KEY: randomBytes(32).toString("hex"),
+    GALLEY_DATA_DIR: directory,
+    GALLEY_NATS_URL: bus.server.url,
+    GALLEY_BUS_DIR: bus.keys.directory,
+    GALLEY_HOST: "127.0.0.1",
+    GALLEY_METRICS_TOKEN: metricsToken,
+  });
+  let server: RunningServer | undefined;
+  let token = "";
+  const agents: TestAgent[] = [];
+
+  const startServer = async (more: DeploymentsOptions = {}) => {
+    const part = deploymentsPart({ ...options, ...more });
+    server = await startServerOf(
+      [part],
+      { ...config, port: 0 },
+      {
+        log,
+        signal: new AbortController().signal,
+        limits: { perMinute: 1e6, guessesPerMinute: 1e6 },
+      },
+    );
+    await eventually(
+      async () => {
+        const answer = await fetch(`${server?.url}/readyz`);
+        return answer.status === 200 ? true : undefined;
+      },
+      async () => `the server is not ready:\n${logged.slice(-20).join("")}`,
+    );
+  };
+  const call: World["call"] = async (method, path, body) => {
+    const answer = await fetch(`${server?.url}/api/v1${path}`, {
+      method,
+      headers: {
+        ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(30_000),
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: text === "" ? {} : JSON.parse(text) };
+  };
+  const good = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+    const answer = await call<T>(method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer.body;
+  };
+  const until: World["until"] = <T>(path: string, wanted: (body: T) => boolean) => {
+    let last: unknown;
+    return eventually(
+      async () => {
+        const { body } = await call<T>("GET", path);
+        last = body;
+        return wanted(body) ? body : undefined;
+      },
+      async () => `${path} is still ${JSON.stringify(last)}\n${logged.slice(-15).join("")}`,
+    );
+  };
+
+  await startServer();
+  const setup = await fetch(`${server!.url}/api/v1/setup`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ email: "ada@example.org", password: "correct horse battery" }),
+  });
+  const cookie = setup.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const made = await fetch(`${server!.url}/api/v1/tokens`, {
+    method: "POST",
+    headers: { "content-type": "application/json", cookie, "x-galley-csrf": "1" },
+    body: JSON.stringify({ name: "tests", scopes: ["admin"] }),
+  });
+  token = ((await made.json()) as { token: string }).token;
+  await good("POST", "/projects", { name: "shop", url: "https://git.example/shop.git" });
+  await good("PUT", "/projects/shop/secrets/API_KEY", { value: projectSecret });
+
+  return {
+    bus,
+    logged,
+    call,
+    until,
+    startServer,
+    get url() {
+      return server!.url;
+    },
+    get token() {
+      return token;
+    },
+    deployment: (id, wanted) => until<Deployment>(`/deployments/${id}`, wanted),
+    deploy: (target) => good<Deployment>("POST", "/projects/shop/deployments", target),
+    agent: async (name, beat) => {
+      const { token: bootstrapToken } = await good<{ token: string }>("POST", "/agents", { name });
+      const agent = await createTestAgent(bus, { url: server!.url, token: bootstrapToken });
+      agents.push(agent);
+      agent.beat(beat);
+      await until<{ online: boolean }>(`/agents/${agent.id}`, ({ online }) => online);
+      return agent;
+    },
+    stopServer: async () => {
+      await server?.close();
+    },
+    remove: async () => {
+      for (const agent of agents) await agent.close();
+      await server?.close();
+      await bus.remove();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export const projectSecret = "very-secret-value-1234";
+export const metricsToken = "metrics-token-of-tests";
+
+/** Until it is defined; 20 s at most. */
+export async function eventually<T>(
+  look: () => Promise<T | undefined>,
+  tell: () => Promise<string>,
+): Promise<T> {
+  const end = Date.now() + 20_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > end) throw new Error(await tell());
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
