@@ -25,7 +25,7 @@ export interface BuildImageOptions {
   readonly proxies?: Readonly<Record<string, string>>;
   /** Hosts that `auth` has given credentials to, so that a refusal is told from a missing login. */
   readonly credentialsSentTo?: Iterable<string>;
-  readonly onStatus?: (status: SolveStatus) => void;
+  readonly onStatus?: (status: SolveStatus) => unknown;
   readonly onSourceMap?: (map: StepSourceMap) => void;
   readonly onWarning?: (message: string) => void;
   /** Where an output with `dest=-` goes. */
@@ -39,6 +39,8 @@ export interface BuiltImage {
   /** Id of the image in the engine's store; absent when the result is not an image there. */
   readonly imageId?: string;
   readonly exporterResponse: Readonly<Record<string, string>>;
+  /** Files that the engine did not have yet, and the bytes of their content. */
+  readonly sent: { readonly files: number; readonly bytes: number };
   /** What a frontend answered instead of building (`call`). */
   readonly answer?: Readonly<Record<string, Uint8Array>>;
 }
@@ -99,6 +101,7 @@ export async function buildImage(
     return {
       ref: result.ref,
       exporterResponse: result.exporterResponse,
+      sent: result.sent,
       ...(imageId ? { imageId } : {}),
       ...(request.call ? { answer: result.frontendMetadata } : {}),
     };

@@ -6,6 +6,7 @@ test("the metadata of an image are the exporters' answers, with encoded JSON wri
   expect(
     imageMetadata({
       ref: "r1",
+      sent: { files: 1, bytes: 2 },
       exporterResponse: {
         "image.name": "docker.io/library/a:latest",
         "containerimage.digest": "sha256:aa",

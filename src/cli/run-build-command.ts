@@ -95,6 +95,7 @@ export async function runBuildCommand(
       kind: "built",
       ...(built.imageId ? { image: built.imageId } : {}),
       names: request.tags,
+      ...(request.call ? {} : { sent: built.sent }),
     });
     await progress.close();
 

@@ -89,6 +89,7 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     image: z.string().nullable(),
     duration: z.int().min(0),
     steps: z.strictObject({ total: z.int(), completed: z.int(), cached: z.int(), failed: z.int() }),
+    sent: z.strictObject({ files: z.int(), bytes: z.int() }).nullable(),
     error: failureSchema.nullable(),
   }),
 ]);

@@ -232,7 +232,8 @@ onEachEngine((engine) => {
   });
 
   test("events are numbered without gaps and end with the outcome", async () => {
-    const context = folder({ Dockerfile: `FROM busybox\nRUN echo ${labName("loud")}\n` });
+    const dockerfile = `FROM busybox\nCOPY sent /\nRUN echo ${labName("loud")}\n`;
+    const context = folder({ Dockerfile: dockerfile, ".dockerignore": "x", sent: "four", unwanted: "x" });
     const { code, stderr, stdout } = await galley(engine, ["build", "--progress", "json", context]);
     expect(code).toBe(0);
     const events = stderr
@@ -242,6 +243,7 @@ onEachEngine((engine) => {
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
     expect(events[0]).toMatchObject({ v: 1, type: "build.started", agent: null, project: null, attempt: 1 });
     expect(events.at(-1)).toMatchObject({ type: "build.finished", outcome: "built", image: stdout.trim() });
+    expect(events.at(-1).sent).toEqual({ files: 1, bytes: "four".length });
     expect(
       events.some(
         ({ type, lines }) =>

@@ -12,6 +12,7 @@ import {
   type ContextTree,
   createFilesTree,
   type SolveOptions,
+  type SolveResult,
 } from "../../src/buildkit/index.js";
 import { engineEnv, type LabEngine } from "../support/engines.js";
 
@@ -88,11 +89,11 @@ export async function solve(
   dockerfile: string,
   trees: Readonly<Record<string, ContextTree>>,
   options: Omit<SolveOptions, "trees"> = {},
-): Promise<void> {
+): Promise<SolveResult> {
   const client = await BuildKitClient.connect(undefined, { env: engineEnv(engine) });
   try {
     const tree = createFilesTree(new Map([["Dockerfile", dockerfile]]));
-    await client.solve({ sharedKey: freshKey(), ...options, trees: { dockerfile: tree, ...trees } });
+    return await client.solve({ sharedKey: freshKey(), ...options, trees: { dockerfile: tree, ...trees } });
   } finally {
     client.close();
   }

@@ -69,7 +69,8 @@ onEachEngine((engine) => {
       const sharedKey = freshKey();
       const send = async () => {
         const seen = counted(createDirectoryTree(folder));
-        await solve(engine, dockerfile, { context: seen.tree }, { sharedKey });
+        const { sent } = await solve(engine, dockerfile, { context: seen.tree }, { sharedKey });
+        expect(sent.files).toBe(seen.reads());
         return seen.names();
       };
       expect((await send()).sort()).toEqual(["a", "b/c", "b/d"]);

@@ -3,7 +3,10 @@ import { SendCounter, type SendProgress, sendTree } from "./send.js";
 import type { ContextTree, TreeFilter } from "./tree.js";
 
 export interface FileSyncOptions {
-  /** What was sent so far, over all trees; at most every 100 ms, and once when a call ends. */
+  /**
+   * What was sent of contexts so far; at most every 100 ms, and once when a call ends. Dockerfile and ignore files, which the
+   * daemon reads anew in every build, are not counted.
+   */
   readonly onProgress?: (progress: SendProgress) => void;
   /**
    * Why a transfer failed on this side (`context_changed`, an unreadable file ...). The daemon only passes on a text, so a
@@ -25,6 +28,7 @@ export function createFileSync(
 ): SessionService {
   const byName = new Map(Object.entries(trees));
   const counter = new SendCounter();
+  const uncounted = new SendCounter();
   const diffCopy = async (call: SessionCall): Promise<void> => {
     const name = call.metadata.first("dir-name") ?? "";
     const tree = byName.get(name);
@@ -37,7 +41,8 @@ export function createFileSync(
     const report = () => options.onProgress?.({ ...counter });
     const timer = setInterval(report, progressIntervalMs);
     try {
-      await sendTree(call, tree, filterOf(call), counter);
+      const filter = filterOf(call);
+      await sendTree(call, tree, filter, readsAnew(name, filter) ? uncounted : counter);
     } catch (error) {
       if (error !== call.signal.reason) options.onError?.(error, name);
       throw error;
@@ -47,6 +52,13 @@ export function createFileSync(
     }
   };
   return { methods: { "/moby.filesync.v1.FileSync/DiffCopy": diffCopy } };
+}
+
+/** Whether this call is for what defines the build (BuildKit frontend/dockerui): a Dockerfile, an ignore file. */
+function readsAnew(name: string, { followPaths }: TreeFilter): boolean {
+  return (
+    name === "dockerfile" || (followPaths.length > 0 && followPaths.every((path) => path === ".dockerignore"))
+  );
 }
 
 function filterOf(call: SessionCall): TreeFilter {

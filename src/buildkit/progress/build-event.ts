@@ -95,6 +95,8 @@ export interface BuildFinished {
     readonly cached: number;
     readonly failed: number;
   };
+  /** What of the files of the build had to be sent to the engine; null where that is not known. */
+  readonly sent: { readonly files: number; readonly bytes: number } | null;
   readonly error: {
     readonly code: string;
     readonly message: string;

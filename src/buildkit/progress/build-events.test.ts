@@ -169,6 +169,7 @@ test("a failure is told with all that is known of it", () => {
     image: null,
     duration: 2000,
     steps: { total: 1, completed: 1, cached: 0, failed: 0 },
+    sent: null,
     error: {
       code: "step_failed",
       message: "npm ci exited with 1",

@@ -90,6 +90,7 @@ export class BuildEvents {
       image: ("image" in outcome ? outcome.image : undefined) ?? null,
       duration: Math.round(this.#progress.elapsed(now)),
       steps: { total, completed, cached, failed },
+      sent: outcome.kind === "built" && outcome.sent ? { ...outcome.sent } : null,
       error: outcome.kind === "failed" ? errorOf(outcome.error, this.#progress) : null,
     });
     return events;

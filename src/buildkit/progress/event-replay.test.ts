@@ -156,6 +156,7 @@ test("a step that is resumed has the time of its runs and not that of the pause"
     image: null,
     duration: 3000,
     steps: { total: 1, completed: 1, cached: 0, failed: 0 },
+    sent: { files: 2, bytes: 3 },
     error: null,
   });
   await renderer.close();

@@ -51,11 +51,15 @@ export class EventReplay {
   }
 }
 
-function outcomeOf({ outcome, image, error }: BuildFinished): BuildOutcome {
+function outcomeOf({ outcome, image, error, sent }: BuildFinished): BuildOutcome {
   if (outcome === "failed") return { kind: "failed", error: buildErrorOf(error) };
   return outcome === "cancelled"
     ? { kind: outcome }
-    : { kind: outcome, ...(image === null ? {} : { image }) };
+    : {
+        kind: outcome,
+        ...(image === null ? {} : { image }),
+        ...(outcome === "built" && sent ? { sent } : {}),
+      };
 }
 
 /** The error of a build that failed elsewhere. Its texts are safe for a terminal, line by line, whoever has written the event. */

@@ -18,6 +18,12 @@ export function formatBytes(bytes: number): string {
   return size ? `${size.value.toFixed(1)} ${size.unit}` : `${Math.trunc(bytes) || 0} B`;
 }
 
+/** `nothing`, `1 file (5 B)`, `12 files (1.2 MB)`. */
+export function formatSent({ files, bytes }: { readonly files: number; readonly bytes: number }): string {
+  if (files === 0) return "nothing";
+  return `${files} ${files === 1 ? "file" : "files"} (${formatBytes(bytes)})`;
+}
+
 /** As BuildKit's plain progress writes them: `585B`, `1.23MB`. */
 export function formatBytesPlain(bytes: number): string {
   const size = scaled(bytes);

@@ -184,7 +184,7 @@ test("several builds have one numbering, and their names in front of the steps",
   clock.advance(200);
   renderer.note("api", "starting");
   renderer.warn("api", "no such cache");
-  renderer.finish("web", { kind: "built" });
+  renderer.finish("web", { kind: "built", sent: { files: 2, bytes: 1500 } });
   renderer.finish("api", { kind: "reused" });
   expect(output.lines).toEqual([
     "#1 [web deps 2/4] RUN npm ci",
@@ -197,7 +197,7 @@ test("several builds have one numbering, and their names in front of the steps",
     "",
     "[api] WARN: no such cache",
     "",
-    "[web] built in 0.4 s, 0 of 1 steps cached",
+    "[web] built in 0.4 s, 0 of 1 steps cached, 2 files (1.5 kB) sent",
     "",
     "[api] same inputs as before: reused, not built",
   ]);

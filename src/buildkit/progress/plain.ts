@@ -1,6 +1,6 @@
 import type { StepSourceMap } from "../solve/types.js";
 import { renderFailure } from "./failure-block.js";
-import { formatDuration } from "./format.js";
+import { formatDuration, formatSent } from "./format.js";
 import { BuildProgress } from "./model.js";
 import { PacedWriter } from "./paced-writer.js";
 import { type Palette, painter } from "./palette.js";
@@ -116,8 +116,9 @@ export class PlainRenderer implements ProgressRenderer {
       this.#block(block.trimEnd().split("\n"));
     } else if (build.name !== undefined) {
       const { total, cached } = build.progress.summary();
+      const sent = outcome.kind === "built" && outcome.sent ? `, ${formatSent(outcome.sent)} sent` : "";
       const words = {
-        built: `built in ${formatDuration(build.progress.elapsed(now))}, ${cached} of ${total} steps cached`,
+        built: `built in ${formatDuration(build.progress.elapsed(now))}, ${cached} of ${total} steps cached${sent}`,
         reused: "same inputs as before: reused, not built",
         cancelled: "cancelled",
       };

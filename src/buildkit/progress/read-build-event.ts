@@ -85,6 +85,9 @@ export function readBuildEvent(value: unknown): BuildEvent | undefined {
           cached: count(steps.cached),
           failed: count(steps.failed),
         },
+        sent: isObject(value.sent)
+          ? { files: count(value.sent.files), bytes: count(value.sent.bytes) }
+          : null,
         error: readFailure(value.error),
       };
     }

@@ -29,6 +29,8 @@ export type BuildOutcome =
       readonly kind: "built";
       readonly image?: string | undefined;
       readonly names?: readonly string[] | undefined;
+      /** Files, and bytes of them, that the engine did not have yet. */
+      readonly sent?: { readonly files: number; readonly bytes: number } | undefined;
     }
   | { readonly kind: "reused"; readonly image?: string | undefined }
   | { readonly kind: "failed"; readonly error: BuildKitError }

@@ -1,5 +1,5 @@
 import { cellWidth, fitCells, padCells } from "./cell-width.js";
-import { formatDuration } from "./format.js";
+import { formatDuration, formatSent } from "./format.js";
 import type { BuildProgress } from "./model.js";
 import type { Meaning } from "./palette.js";
 import type { BuildOutcome } from "./renderer.js";
@@ -59,7 +59,9 @@ function single(view: BuildView, { style, rows, now, began, logRows }: FrameOpti
   const title = `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
   const { total, completed, cached } = view.progress.summary();
   const counts =
-    total === 0 ? "" : `  ${completed} of ${total} steps${cached > 0 ? `, ${cached} cached` : ""}`;
+    total === 0
+      ? ""
+      : `  ${completed} of ${total} steps${cached > 0 ? `, ${cached} cached` : ""}${sentBy(view.outcome)}`;
   const note = view.note === undefined ? "" : `  ${view.note}`;
   const left = `${style.paint(meaning, mark)} ${style.paint("strong", title)}`;
   const head = row(style, left, `${counts}${note}`, style.paint("strong", formatDuration(now - began)));
@@ -68,6 +70,10 @@ function single(view: BuildView, { style, rows, now, began, logRows }: FrameOpti
   const content = section(view.progress, ended ? 0 : logRows, rows);
   const steps = sectionRows(content, view.progress, { style, rows: rows - 1, indent: "  ", now });
   return [head, ...steps, ...imageRow(view.outcome, style)].slice(0, rows);
+}
+
+function sentBy(outcome: BuildOutcome | undefined): string {
+  return outcome?.kind === "built" && outcome.sent ? `, ${formatSent(outcome.sent)} sent` : "";
 }
 
 // What was made and is known by, under the last picture: the exporter's own statuses are gone by then.

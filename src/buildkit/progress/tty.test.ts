@@ -367,6 +367,20 @@ test("what was made is told under the last picture", async () => {
   expect(terminal.history.slice(2)).toEqual(["  → shop:dev  shop:1  sha256:abc"]);
 });
 
+test("what had to be sent is told in the end, also when it is nothing", async () => {
+  for (const [sent, told] of [
+    [{ files: 1, bytes: 5 }, "1 of 1 steps, 1 file (5 B) sent"],
+    [{ files: 20_000, bytes: 1_234_567 }, "1 of 1 steps, 20000 files (1.2 MB) sent"],
+    [{ files: 0, bytes: 0 }, "1 of 1 steps, nothing sent"],
+  ] as const) {
+    const { terminal, renderer } = tty(80, 10);
+    renderer.update(undefined, { ...empty, vertexes: [done("sha256:a", "RUN x")] });
+    renderer.finish(undefined, { kind: "built", sent });
+    await renderer.close();
+    expect(terminal.history[0]).toContain(told);
+  }
+});
+
 test("without a single message the terminal is not touched", async () => {
   const { terminal, clock, renderer } = tty();
   clock.advance(5000);

@@ -5,13 +5,15 @@ import { prepareLayoutExports } from "../export/layout-exports.js";
 import { createExportReceiver } from "../export/receiver.js";
 import { createFileSync } from "../fsutil/file-sync.js";
 import type { SessionService } from "../session/index.js";
-import type { CacheEntry, SolveOptions } from "./types.js";
+import type { CacheEntry, SolveOptions, SolveResult } from "./types.js";
 
 /** What one solve serves on its session, and what is left to do when it has ended. */
 export interface SolveServices {
   readonly services: readonly SessionService[];
   readonly cacheImports: readonly CacheEntry[];
   readonly cacheExports: readonly CacheEntry[];
+  /** What was sent of the trees so far. */
+  sent(): SolveResult["sent"];
   /** The first failure on this machine: it says more than what the daemon makes of it. */
   failure(): BuildKitError | undefined;
   /** The solve has succeeded: puts received exports and caches in place. */
@@ -34,7 +36,11 @@ export async function solveServices(options: SolveOptions): Promise<SolveService
   const content = Object.keys(stores).length === 0 ? undefined : createContentStore(stores);
   const receiver = createExportReceiver(exports);
   let unreadable: BuildKitError | undefined;
+  let sent = { files: 0, bytes: 0 };
   const fileSync = createFileSync(options.trees ?? {}, {
+    onProgress: ({ files, bytes }) => {
+      sent = { files, bytes };
+    },
     onError: (error) => {
       if (error instanceof BuildKitError) unreadable ??= error;
     },
@@ -43,6 +49,7 @@ export async function solveServices(options: SolveOptions): Promise<SolveService
     services: [fileSync, receiver, ...(content === undefined ? [] : [content]), ...(options.services ?? [])],
     cacheImports: caches.imports,
     cacheExports: caches.exports,
+    sent: () => sent,
     failure: () => unreadable ?? receiver.failure ?? content?.failure,
     async complete(exporterResponse, signal) {
       await receiver.complete(signal);

@@ -67,7 +67,7 @@ async function trySolve(
       onStatus: (told) => {
         const status = mask === undefined ? told : maskSteps(told, mask);
         evidence.add(status);
-        options.onStatus?.(status);
+        return options.onStatus?.(status);
       },
       onSourceMap: (map) => {
         sourceMap = map;
@@ -78,7 +78,7 @@ async function trySolve(
     await session.close();
     await services.complete(outcome.exporterResponse, signal);
     succeeded = true;
-    return { ref, ...outcome };
+    return { ref, ...outcome, sent: services.sent() };
   } catch (error) {
     const found = error instanceof SolveFailure ? error : new SolveFailure(error, {});
     const servedError = services?.failure();

@@ -48,8 +48,8 @@ export interface SolveOptions {
    * Default true where it is possible.
    */
   readonly sourceMap?: boolean;
-  /** Called for every Status message, in order. */
-  readonly onStatus?: (status: SolveStatus) => void;
+  /** Called for every Status message, in order. No more are read while what it returns is pending: a slow reader holds them back. */
+  readonly onStatus?: (status: SolveStatus) => unknown;
   /** Called once with the lines of each step, before the first step runs: vertex digest to 1-based line ranges. */
   readonly onSourceMap?: (map: StepSourceMap) => void;
   readonly signal?: AbortSignal;
@@ -65,6 +65,8 @@ export interface StepSourceMap {
 
 export interface SolveResult {
   readonly ref: string;
+  /** Files of `trees` that the daemon did not have yet, and the bytes of their content. */
+  readonly sent: { readonly files: number; readonly bytes: number };
   /** The exporters' answers, merged: `containerimage.digest`, `image.name`, `cache.manifest` ... */
   readonly exporterResponse: Readonly<Record<string, string>>;
   /**
