@@ -36,5 +36,7 @@ export {
 export { type DeadJob, type DeadJobsOptions, deleteJob, onDeadJob, publishJob } from "./publish-job.js";
 export { repoKeyOf } from "./repo-key.js";
 export { type RequestOptions, type RpcOptions, request, serveRpc } from "./rpc.js";
+export type { SpooledEvent } from "./spool/batcher.js";
+export { openSpool, type Spool, type SpoolOptions } from "./spool/spool.js";
 export { ensureStreams, type StreamLimits, type StreamOptions } from "./streams.js";
 export { heartbeatMs, jobConsumer, type RpcVerb, streams, subjects } from "./subjects.js";
