@@ -12,11 +12,11 @@ export async function ensureVolume(
 ): Promise<void> {
   let found: Readonly<Record<string, string>>;
   try {
-    // The engine returns a volume that is there as it is, also one with other labels.
-    const made = await within(signal, (abortSignal) =>
-      docker.createVolume({ Name: name, Labels: { ...labels }, abortSignal }),
-    );
-    found = (made as { Labels?: Record<string, string> | null }).Labels ?? {};
+    const volume = { Name: name, Labels: { ...labels } };
+    await within(signal, (abortSignal) => docker.createVolume({ ...volume, abortSignal }));
+    // A volume that is there stays as it is, also one with other labels.
+    const made = await within(signal, (abortSignal) => docker.getVolume(name).inspect({ abortSignal }));
+    found = made.Labels ?? {};
   } catch (error) {
     throw engineError(`volume ${name} could not be made`, error, signal);
   }

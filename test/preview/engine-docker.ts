@@ -1,8 +1,12 @@
 // What the tests of previews and of the ingress share: a connection to an engine of the lab, a pool that fits it, owners that nobody
 // else has, and manifests of busybox.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { connectDocker, type Docker } from "../../src/docker/index.js";
 import { type Manifest, parseManifest } from "../../src/manifest/index.js";
 import { type Owner, type StartOptions, stopEnvironment } from "../../src/preview/index.js";
@@ -46,3 +50,32 @@ export const serve = (who: string, port = 8080) =>
 
 export const manifestOf = (services: object): Manifest =>
   parseManifest(JSON.stringify({ version: 1, services }));
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Asks an ingress on this machine for a host, as a browser would that resolves its name. */
+export async function askHost(port: number, host: string, path = "/who", method = "GET"): Promise<Answer> {
+  const outgoing = request({ host: "127.0.0.1", port, path, method, agent: false, headers: { host } });
+  outgoing.end();
+  const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, body: await text(response) };
+}
+
+/** The ingress hears of changes by itself and tells nobody, so that it is asked until it has. */
+export async function askUntil(
+  port: number,
+  host: string,
+  wanted: (answer: Answer) => boolean,
+  path = "/who",
+): Promise<Answer> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const answer = await askHost(port, host, path);
+    if (wanted(answer)) return answer;
+    if (Date.now() > deadline) throw new Error(`${host} still answers ${answer.status} ${answer.body}`);
+    await delay(50);
+  }
+}

@@ -13,6 +13,7 @@ const images = [
   "python:3.11-slim",
   "nginx:latest",
   "nginx:alpine",
+  "postgres:16-alpine",
 ];
 
 /** Tests of these folders need other real things, but no engine: asked for alone, they start at once. */

@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Docker } from "../../src/docker/index.js";
+import { startIngress } from "../../src/ingress/index.js";
+import { parseManifest } from "../../src/manifest/index.js";
+import { findEnvironments, hostsOf, startEnvironment, stopEnvironment } from "../../src/preview/index.js";
+import { docker as cli, labName, onEachEngine, purgeImage } from "../support/engines.js";
+import { askHost, askUntil, cleared, dockerOf, environment, soon } from "./engine-docker.js";
+
+const shop = fileURLToPath(new URL("../../examples/shop", import.meta.url));
+const manifest = parseManifest(readFileSync(`${shop}/galley.yml`, "utf8"));
+
+onEachEngine(
+  (engine) => {
+    const tags = { web: labName("web"), api: labName("api") };
+    const images = new Map([...Object.entries(tags), ["db", "postgres:16-alpine"]]);
+    const agent = labName("agt");
+    const previews = [1, 2].map((pr) => {
+      const one = environment(engine, manifest, agent);
+      const at = { name: `pr-${pr}`, project: "shop" };
+      return {
+        owner: one.owner,
+        options: {
+          ...one.options,
+          images,
+          limits: { cpus: 1.5, memory: 512 * 1024 * 1024 },
+          hosts: hostsOf(manifest, at, { scheme: "http", domain: "localhost", port: 8088 }),
+        },
+      };
+    });
+    const [one, two] = previews as [(typeof previews)[0], (typeof previews)[0]];
+    const ending = new AbortController();
+    let docker: Docker;
+    let port = 0;
+    let closed: Promise<void> | undefined;
+    const start = (preview: typeof one, more: object = {}) =>
+      startEnvironment(docker, manifest, { ...preview.options, signal: soon(), ...more });
+    const visit = async (host: string) => {
+      const { status, body } = await askHost(port, host, "/api/visits", "POST");
+      return [status, JSON.parse(body)];
+    };
+    beforeAll(async () => {
+      docker = await dockerOf(engine);
+      for (const [service, tag] of Object.entries(tags))
+        await cli(engine, ["build", "-q", "-t", tag, `${shop}/${service}`], { timeoutMs: 600_000 });
+      const log = { info: () => {}, warn: () => {} };
+      ({ port, closed } = await startIngress({ docker, port: 0, log, signal: ending.signal }));
+    });
+    afterAll(async () => {
+      ending.abort();
+      await closed;
+      for (const { owner } of previews) await cleared(docker, owner);
+      for (const tag of Object.values(tags)) await purgeImage(engine, tag);
+    });
+
+    test("two pull requests of the sample run side by side, each with a database of its own", async () => {
+      const started = await Promise.all(previews.map((preview) => start(preview)));
+      expect(started.map(({ url }) => url)).toEqual([
+        "http://pr-1-shop.localhost:8088",
+        "http://pr-2-shop.localhost:8088",
+      ]);
+      const page = await askUntil(port, "pr-1-shop.localhost:8088", ({ status }) => status === 200, "/");
+      expect(page.body).toContain("The ship's shop");
+      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: 1 }]);
+      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: 2 }]);
+      expect(await visit("pr-2-shop.localhost")).toEqual([200, { visits: 1 }]);
+      for (const host of ["api.pr-1-shop.localhost", "db.pr-1-shop.localhost", "pr-3-shop.localhost"])
+        expect((await askHost(port, host, "/")).status).toBe(404);
+    });
+
+    test("a database that is made anew has its rows still, and all that had looked it up finds it", async () => {
+      const { services } = await start(one, { deployment: "next", limits: { memory: 400 * 1024 * 1024 } });
+      await askUntil(port, "pr-1-shop.localhost", ({ status }) => status === 200, "/");
+      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: 3 }]);
+      const mounts = await cli(engine, [
+        "inspect",
+        services.get("db")?.container ?? "",
+        "--format",
+        "{{json .Mounts}}",
+      ]);
+      expect(JSON.parse(mounts)).toMatchObject([
+        { Type: "volume", Name: expect.stringMatching(`^galley-pv-${one.owner.environment}-db-`) },
+      ]);
+    });
+
+    test("volumes can outlive a stop, go with the environment, and nothing of it is left", async () => {
+      await stopEnvironment(docker, one.owner, soon(), { keepVolumes: true });
+      expect(await findEnvironments(docker, agent, soon())).toHaveLength(2);
+      await start(one);
+      await askUntil(port, "pr-1-shop.localhost", ({ status }) => status === 200, "/");
+      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: 4 }]);
+      await stopEnvironment(docker, one.owner, soon());
+      expect((await findEnvironments(docker, agent, soon())).map(({ environment: id }) => id)).toEqual([
+        two.owner.environment,
+      ]);
+      const left = await Promise.all(
+        [
+          ["ps", "-aq"],
+          ["network", "ls", "-q"],
+          ["volume", "ls", "-q"],
+        ].map((args) => cli(engine, [...args, "--filter", `name=${one.owner.environment}`])),
+      );
+      expect(left.join("")).toBe("");
+      expect(await visit("pr-2-shop.localhost")).toEqual([200, { visits: 2 }]);
+    });
+  },
+  ({ name }) => name === "28c",
+);
