@@ -123,7 +123,7 @@ function belongs(held: AgentCredential, config: BootstrapOptions["config"]): boo
   return held.controlPlaneUrl === config.controlPlaneUrl && sameToken;
 }
 
-export function isUnreachable(error: unknown): boolean {
+function isUnreachable(error: unknown): boolean {
   return error instanceof GalleyError && error.code === "control_plane_unreachable";
 }
 

@@ -6,3 +6,6 @@ export {
   parseAgentConfig,
   type VariableDescription,
 } from "./config.js";
+export type { AgentLog } from "./log.js";
+export { runAgentProcess } from "./process.js";
+export { type RunningAgent, type StartAgentOptions, startAgent } from "./start.js";

@@ -1,0 +1,30 @@
+import type { ClaimedMessage, JobQueue } from "../bus/index.js";
+import type { Slots } from "./slots.js";
+
+export interface ClaimLoopOptions {
+  readonly queue: JobQueue;
+  /** Deployments at once. */
+  readonly slots: Slots;
+  /** Resolves when jobs can be carried out: the engine answers. */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
+  /** Never rejects. */
+  readonly handle: (message: ClaimedMessage) => Promise<void>;
+  /** No more claims. */
+  readonly signal: AbortSignal;
+}
+
+/** Asks the bus for a job only while there is a slot for it. Resolves when the signal aborts; what was begun goes on. */
+export async function claimLoop({ queue, slots, ready, handle, signal }: ClaimLoopOptions): Promise<void> {
+  while (!signal.aborted) {
+    let release: (() => void) | undefined;
+    try {
+      release = await slots.acquire(signal);
+      await ready(signal);
+      const message = await queue.next(signal);
+      void handle(message).finally(release);
+    } catch (error) {
+      release?.();
+      if (!signal.aborted) throw error;
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import type { ClaimedMessage, ClaimReply, Job } from "../bus/index.js";
+import { GalleyError } from "../errors/index.js";
+import type { ActiveRuns } from "./active.js";
+import type { AgentLog } from "./log.js";
+import { createMask, secretsOf } from "./mask.js";
+import type { DeploymentFinished, RunOptions } from "./runner.js";
+import { stopReasonOf } from "./stop-reason.js";
+import { createTelling, type EventOutbox } from "./telling.js";
+
+export interface ClaimOptions {
+  /** Id. */
+  readonly agent: string;
+  readonly active: ActiveRuns;
+  /** Asks the server for the job. */
+  readonly ask: (deployment: string, delivery: number, signal: AbortSignal) => Promise<ClaimReply>;
+  readonly run: (job: Job, options: RunOptions) => Promise<DeploymentFinished | undefined>;
+  readonly outbox: EventOutbox & { readonly flush: (signal: AbortSignal) => Promise<void> };
+  readonly onFinished: (outcome: DeploymentFinished["outcome"], durationMs: number) => void;
+  readonly log: AgentLog;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly random: () => number;
+}
+
+/** Milliseconds for which a job is handed back when the server cannot be asked: from half of it to all. */
+const handBackMs = 10_000;
+/** Milliseconds that the last event gets to reach the disk. */
+const flushMs = 60_000;
+
+/**
+ * Sees a delivered message through: claims the job, carries it out, acknowledges when the last event is safe. Until then the bus is told
+ * that it is being worked on. Never rejects.
+ *
+ * @param signal ends the claim; a job that is under way has its own
+ */
+export async function handleMessage(
+  message: ClaimedMessage,
+  options: ClaimOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { active, log } = options;
+  const { deployment } = message.message;
+  const running = active.get(deployment);
+  if (running) {
+    // The bus was away for longer than it waits: the same work goes on under the new delivery, whose ack is the one that counts.
+    running.message = message;
+    message.keepAlive(settled(running.done));
+    return;
+  }
+  if (active.hasEnded(deployment)) {
+    await message.ack();
+    return;
+  }
+  const lease = new AbortController();
+  message.keepAlive(lease.signal);
+  try {
+    const reply = await options.ask(deployment, message.delivery, signal);
+    if (reply.granted) await carryOut(message, reply, options, lease);
+    else {
+      log.info({ deployment, reason: reply.reason }, "the server does not grant the job");
+      lease.abort();
+      await message.ack();
+    }
+  } catch (error) {
+    lease.abort();
+    const waitMs = signal.aborted ? 0 : Math.round(handBackMs * (0.5 + options.random() / 2));
+    log.warn(
+      { deployment, waitMs, error: (error as Error).message },
+      "a job could not be claimed; it comes again",
+    );
+    message.nak(waitMs);
+  }
+}
+
+async function carryOut(
+  message: ClaimedMessage,
+  { attempt, job }: Extract<ClaimReply, { granted: true }>,
+  options: ClaimOptions,
+  lease: AbortController,
+): Promise<void> {
+  const { agent, active, outbox, log, now, newId } = options;
+  const { deployment } = message.message;
+  if (job.deployment !== deployment)
+    throw new GalleyError(
+      "bus_message_invalid",
+      `The server granted ${job.deployment} instead of ${deployment}.`,
+    );
+  const mask = createMask(secretsOf(job));
+  const begun = active.begin({ deployment, environment: job.environment.id, attempt, message });
+  const tell = createTelling({
+    agent,
+    project: job.project.id,
+    environment: job.environment.id,
+    deployment,
+    attempt,
+    outbox,
+    mask,
+    now,
+    newId,
+    onLost: begun.stop,
+  });
+  log.info({ deployment, attempt, kind: job.kind, environment: job.environment.name }, "claimed");
+  let finished: DeploymentFinished | undefined;
+  try {
+    await tell({ type: "deployment.state", state: "claimed" });
+    // What is still being ended there has to be out of the way. When this one is to end itself, running it says how.
+    await active.environmentFree(begun.run).catch(() => {});
+    finished = await options.run(job, { tell, mask, signal: begun.run.signal });
+    if (finished) {
+      await tell(finished);
+      await outbox.flush(AbortSignal.timeout(flushMs));
+      active.rememberEnded(deployment);
+      options.onFinished(finished.outcome, finished.duration);
+    }
+  } catch (error) {
+    log.error(
+      { deployment, error: mask((error as Error).message) },
+      "the end of a deployment could not be kept",
+    );
+    finished = undefined;
+  } finally {
+    lease.abort();
+    begun.end();
+  }
+  const { message: latest, signal } = begun.run;
+  if (finished) {
+    log.info({ deployment, attempt, outcome: finished.outcome, duration: finished.duration }, "finished");
+    await latest.ack();
+  } else if (stopReasonOf(signal)?.kind === "fenced") {
+    // The message is the other attempt's by now: an ack, even a late one, would take its job away.
+    log.info({ deployment, attempt }, "left to another attempt");
+  } else {
+    latest.nak(0);
+    log.info({ deployment, attempt }, "handed back");
+  }
+}
+
+function settled(done: Promise<void>): AbortSignal {
+  const controller = new AbortController();
+  done.then(() => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,68 @@
+import type { ContextTree } from "../buildkit/index.js";
+import type { Job } from "../bus/index.js";
+import { GalleyError } from "../errors/index.js";
+import { type CommitFiles, type Mirror, type Mirrors, openCommitFiles, openSource } from "../source/index.js";
+
+/** The repository of a job, at its commit. */
+export interface JobSource {
+  /** Full id. */
+  readonly commit: string;
+  readonly files: CommitFiles;
+  /** The files below a directory as a build context, complete with submodules and LFS objects. The caller closes it. */
+  context(directory: string, signal: AbortSignal): Promise<ContextTree>;
+  close(): Promise<void>;
+}
+
+export type OpenJobSource = (
+  job: Pick<Job, "project" | "ref" | "commit">,
+  options: { readonly signal: AbortSignal; readonly onNote: (text: string) => void },
+) => Promise<JobSource>;
+
+/** Fetches what is missing into the repository's mirror, and reads from there. */
+export function jobSources(mirrors: Mirrors): OpenJobSource {
+  return async (job, { signal, onNote }) => {
+    const { repoKey, url, credential } = job.project;
+    const mirror = mirrors.open({ repoKey, url, credential });
+    let phase = "";
+    const onProgress = (progress: { readonly phase: string }) => {
+      if (progress.phase === phase) return;
+      phase = progress.phase;
+      if (phase === "receiving") onNote(`fetching ${job.ref}`);
+    };
+    const commit = await fetchCommit(mirror, job, { signal, onProgress });
+    const files = openCommitFiles(mirror.path, commit);
+    return {
+      commit,
+      files,
+      context: (directory, ended) =>
+        openSource({
+          mirror,
+          commit,
+          signal: ended,
+          ...(directory === "." ? {} : { subdirectory: directory }),
+        }),
+      close: () => files.close(),
+    };
+  };
+}
+
+async function fetchCommit(
+  mirror: Mirror,
+  { ref, commit }: Pick<Job, "ref" | "commit">,
+  options: Parameters<Mirror["fetch"]>[1],
+): Promise<string> {
+  const wanted = commit ?? ref;
+  try {
+    const found = (await mirror.fetch([wanted], options)).get(wanted);
+    if (found !== undefined) return found;
+  } catch (error) {
+    const unknown = error instanceof GalleyError && error.code === "git_ref_not_found";
+    if (commit === null || !unknown) throw error;
+    // Some servers give no commit by its id unless something that has a name leads to it.
+    await mirror.fetch([ref], options);
+    return await mirror.resolve(commit, options);
+  }
+  throw new GalleyError("git_ref_not_found", `The repository has no ${wanted}.`, {
+    hint: "It may have been deleted, or pushed over, since.",
+  });
+}

@@ -1,0 +1,225 @@
+import { type InputImages, type PlannedService, planServices } from "../build/index.js";
+import type { Job } from "../bus/index.js";
+import { type Docker, engineFacts } from "../docker/index.js";
+import { GalleyError } from "../errors/index.js";
+import type { DeploymentEvent } from "../events/index.js";
+import { type Manifest, readManifest } from "../manifest/index.js";
+import {
+  containerProbe,
+  hostsOf,
+  type PublicAddress,
+  startEnvironment,
+  stopEnvironment,
+} from "../preview/index.js";
+import { type AgentConfig, memoryBytes } from "./config.js";
+import { failureOf } from "./failure.js";
+import { getImages } from "./images.js";
+import { withSecrets } from "./job-manifest.js";
+import type { JobSource, OpenJobSource } from "./job-source.js";
+import type { AgentLog } from "./log.js";
+import { registryLogins } from "./registry-logins.js";
+import type { Slots } from "./slots.js";
+import { StopReason, stopReasonOf } from "./stop-reason.js";
+import type { Tell } from "./telling.js";
+
+export type DeploymentFinished = Extract<DeploymentEvent, { type: "deployment.finished" }>;
+
+export interface RunnerOptions {
+  /** Id. */
+  readonly agent: string;
+  readonly config: Pick<
+    AgentConfig,
+    | "defaultCpus"
+    | "defaultMemory"
+    | "publicNetwork"
+    | "previewPool"
+    | "probeImage"
+    | "tlsEnabled"
+    | "certResolver"
+  >;
+  readonly docker: Docker;
+  /** Where BuildKit is looked up. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly openSource: OpenJobSource;
+  readonly inputImages: InputImages;
+  readonly proxies: Readonly<Record<string, string>>;
+  readonly builds: Slots;
+  readonly pulls: Slots;
+  readonly log: AgentLog;
+  readonly now: () => number;
+  /** Milliseconds a deployment may take. Default: two hours. */
+  readonly limitMs?: number;
+}
+
+export interface RunOptions {
+  readonly tell: Tell;
+  readonly signal: AbortSignal;
+  readonly mask: <T>(value: T) => T;
+}
+
+const twoHours = 7_200_000;
+
+/**
+ * Carries out a granted job and returns what its last event says. Undefined when the deployment goes on elsewhere or later (fenced, or
+ * handed back): then nothing is to be told. Never rejects.
+ */
+export async function runJob(
+  job: Job,
+  options: RunnerOptions,
+  run: RunOptions,
+): Promise<DeploymentFinished | undefined> {
+  const began = options.now();
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new StopReason("late")), options.limitMs ?? twoHours);
+  const signal = AbortSignal.any([run.signal, limit.signal]);
+  const progress: Progress = { commit: null, addresses: new Map() };
+  const finished = (
+    outcome: DeploymentFinished["outcome"],
+    rest: Partial<DeploymentFinished>,
+  ): DeploymentFinished => ({
+    type: "deployment.finished",
+    outcome,
+    commit: progress.commit,
+    url: null,
+    services: [],
+    duration: Math.max(0, options.now() - began),
+    error: null,
+    ...rest,
+  });
+  try {
+    if (job.kind === "terminate") {
+      const { agent } = options;
+      await stopEnvironment(options.docker, { agent, environment: job.environment.id }, signal);
+      return finished("terminated", {});
+    }
+    return finished("running", await deploy(job, options, { ...run, signal }, progress));
+  } catch (error) {
+    const stop = signal.aborted ? stopReasonOf(signal) : undefined;
+    if (stop?.kind === "fenced" || stop?.kind === "drained") return undefined;
+    if (stop?.kind === "cancelled") return finished("cancelled", {});
+    if (stop?.kind === "superseded") return finished("cancelled", { error: failureOf(stop) });
+    const reason: unknown = signal.aborted && signal.reason instanceof GalleyError ? signal.reason : error;
+    const failure = run.mask(failureOf(reason));
+    options.log.warn({ deployment: job.deployment, code: failure.code }, failure.message);
+    if (failure.code === "internal")
+      options.log.error(
+        { deployment: job.deployment, stack: run.mask((error as Error)?.stack) },
+        "an error without a code",
+      );
+    return finished("failed", { error: failure });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What is known of a deployment when it fails. */
+interface Progress {
+  commit: string | null;
+  addresses: ReadonlyMap<string, PublicAddress>;
+}
+
+async function deploy(
+  job: Job,
+  options: RunnerOptions,
+  { tell, signal }: RunOptions,
+  progress: Progress,
+): Promise<Partial<DeploymentFinished>> {
+  const { docker } = options;
+  await tell({ type: "deployment.state", state: "preparing" });
+  const note = (text: string) => void tell({ type: "deployment.note", text });
+  const source = await options.openSource(job, { signal, onNote: note });
+  try {
+    progress.commit = source.commit;
+    const { author, subject } = await source.files.about(signal);
+    const cut = (text: string) => text.slice(0, 1_000);
+    await tell({
+      type: "deployment.source",
+      commit: source.commit,
+      ref: job.ref,
+      subject: cut(subject),
+      author: cut(author),
+    });
+    const manifest = withSecrets(await manifestOf(source, signal), job.secrets);
+    const names = { name: job.environment.name, project: job.project.name };
+    progress.addresses = hostsOf(manifest, names, job.ingress);
+    const { os, architecture } = await engineFacts(docker, signal);
+    const logins = registryLogins(job.registries);
+    const planned = await planServices(manifest.services, {
+      docker,
+      images: options.inputImages,
+      files: source.files,
+      scope: [options.agent, job.project.id],
+      project: job.project.name,
+      platform: `${os}/${architecture}`,
+      login: logins.login,
+      useCache: job.useCache,
+      signal,
+    });
+    await tell(planEvent(planned, progress.addresses));
+    await tell({ type: "deployment.state", state: "building" });
+    const images = await getImages({ ...options, planned, job, source, logins, tell, signal });
+    await tell({ type: "deployment.state", state: "starting" });
+    return await start(job, manifest, images, options, { tell, signal, addresses: progress.addresses });
+  } finally {
+    await source.close();
+  }
+}
+
+async function manifestOf(source: JobSource, signal: AbortSignal): Promise<Manifest> {
+  const root = await source.files.root(signal);
+  try {
+    return await readManifest(root, signal);
+  } finally {
+    await root.close();
+  }
+}
+
+function planEvent(
+  planned: readonly PlannedService[],
+  addresses: ReadonlyMap<string, PublicAddress>,
+): Extract<DeploymentEvent, { type: "deployment.plan" }> {
+  const services = planned.map((one) => ({
+    name: one.service.name,
+    kind: one.service.kind,
+    action: one.action,
+    image: one.action === "reuse" || one.action === "pull" ? one.image : null,
+    url: addresses.get(one.service.name)?.url ?? null,
+  }));
+  return { type: "deployment.plan", services };
+}
+
+async function start(
+  job: Job,
+  manifest: Manifest,
+  images: ReadonlyMap<string, string>,
+  { agent, config, docker }: RunnerOptions,
+  { tell, signal, addresses }: Pick<RunOptions, "tell" | "signal"> & Pick<Progress, "addresses">,
+): Promise<Partial<DeploymentFinished>> {
+  const owner = { agent, project: job.project.id, environment: job.environment.id };
+  const memory = job.resources.memory === null ? Number.NaN : memoryBytes(job.resources.memory);
+  const running = await startEnvironment(docker, manifest, {
+    owner,
+    deployment: job.deployment,
+    images,
+    hosts: addresses,
+    routing: { tls: job.ingress.scheme === "https" || config.tlsEnabled, certResolver: config.certResolver },
+    limits: {
+      cpus: job.resources.cpus ?? config.defaultCpus,
+      memory: Number.isNaN(memory) ? config.defaultMemory : memory,
+    },
+    env: job.env,
+    pool: config.previewPool,
+    publicNetwork: config.publicNetwork,
+    ...(config.probeImage ? { probe: containerProbe(docker, owner, config.probeImage) } : {}),
+    onState: (service, state) => void tell({ type: "service.state", state, detail: null }, service),
+    signal,
+  });
+  return {
+    url: running.url ?? null,
+    services: [...running.services].map(([name, { url }]) => ({
+      name,
+      image: images.get(name) ?? "",
+      url: url ?? null,
+    })),
+  };
+}

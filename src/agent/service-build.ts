@@ -1,0 +1,126 @@
+import {
+  type BuildRequest,
+  buildImage,
+  coversAsked,
+  emptyRequest,
+  keepForReuse,
+  type PlannedBuild,
+  recordBuild,
+} from "../build/index.js";
+import { BuildEvents, type BuildKitClient, BuildKitError, type ContextTree } from "../buildkit/index.js";
+import type { Job } from "../bus/index.js";
+import { canonicalName, type Docker } from "../docker/index.js";
+import { GalleyError } from "../errors/index.js";
+import type { ServiceBuild } from "../manifest/index.js";
+import type { JobSource } from "./job-source.js";
+import type { RegistryLogins } from "./registry-logins.js";
+import type { Tell } from "./telling.js";
+
+export interface ServiceBuildOptions {
+  readonly service: string;
+  readonly build: ServiceBuild;
+  readonly planned: PlannedBuild;
+  readonly job: Job;
+  /** Id. */
+  readonly agent: string;
+  readonly client: BuildKitClient;
+  readonly docker: Docker;
+  readonly source: JobSource;
+  readonly logins: RegistryLogins;
+  /** Build arguments for the machine's proxies. */
+  readonly proxies: Readonly<Record<string, string>>;
+  readonly tell: Tell;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Builds one service, tells of it, and returns the image's id. */
+export async function buildService(options: ServiceBuildOptions): Promise<string> {
+  const { service, build, planned, job, client, source, logins, tell, now, signal } = options;
+  const events = new BuildEvents();
+  const tellAll = (told: Parameters<Tell>[0][]): Promise<void> | undefined => {
+    let last: Promise<void> | undefined;
+    for (const event of told) last = tell(event, service) ?? last;
+    return last;
+  };
+  await tellAll(events.start());
+  if (planned.unkeyed !== undefined) await tellAll(events.note(`it is built each time: ${planned.unkeyed}`));
+  try {
+    const tree = await source.context(build.path, signal);
+    const record = recordBuild(tree, build.dockerfile);
+    const built = await buildImage(client, requestOf(options, record.tree), {
+      signal,
+      cwd: "/",
+      auth: logins.auth,
+      proxies: options.proxies,
+      credentialsSentTo: logins.auth.sentTo,
+      onStatus: (status) => {
+        record.status(status);
+        return tellAll(events.update(status, now()));
+      },
+      onSourceMap: (map) => void tellAll(events.sourceMap(map)),
+      onWarning: (message) => void tellAll(events.warn(message)),
+    });
+    const { imageId } = built;
+    if (imageId === undefined)
+      throw new GalleyError(
+        "engine_error",
+        `The engine has built ${service} and does not say which image that is.`,
+      );
+    const { keys } = planned;
+    const known = new Set(planned.images.map(canonicalName));
+    // An image that was taken in and is part of no key: nobody would notice that it has changed.
+    if (keys && [...record.images()].every((image) => known.has(image))) {
+      const narrowHolds = coversAsked(planned.paths, record.asked());
+      await keepForReuse(options.docker, {
+        image: imageId,
+        project: job.project.name,
+        keys,
+        narrowHolds,
+        signal,
+      });
+    }
+    await tellAll(events.finish({ kind: "built", image: imageId }, now()));
+    return imageId;
+  } catch (error) {
+    await tellAll(events.finish(outcomeOf(error, signal), now()));
+    throw error;
+  }
+}
+
+function requestOf(
+  { build, planned, job, agent, service }: ServiceBuildOptions,
+  tree: ContextTree,
+): BuildRequest {
+  const { repoKey, name } = job.project;
+  const secrets = (build.secrets ?? []).map(
+    (id) => [id, { kind: "value", value: Buffer.from(job.secrets[id] ?? "") }] as const,
+  );
+  return {
+    ...emptyRequest({ kind: "tree", tree }),
+    dockerfile: { kind: "in-context", path: build.dockerfile },
+    // With keys the image is named when it is known that they hold.
+    tags: planned.keys ? [] : [`galley/${name}:latest-${service}`],
+    ...(build.target ? { target: build.target } : {}),
+    buildArgs: { BUILDKIT_CACHE_MOUNT_NS: repoKey, ...build.args },
+    labels: { "sh.galley.agent": agent, "sh.galley.project": job.project.id, "sh.galley.service": service },
+    secrets: Object.fromEntries(secrets),
+    noCache: !job.useCache,
+    pull: planned.pull,
+    // What the engine keeps of a context is kept per directory: two that share a name would throw away each other's files.
+    repoKey: `${repoKey}#${build.path}`,
+  };
+}
+
+function outcomeOf(error: unknown, signal: AbortSignal) {
+  const cancelled = signal.aborted || (error instanceof BuildKitError && error.code === "cancelled");
+  if (cancelled) return { kind: "cancelled" } as const;
+  if (error instanceof BuildKitError) return { kind: "failed", error } as const;
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof GalleyError ? error.hint : undefined;
+  return {
+    kind: "failed",
+    error: new BuildKitError("solve_failed", message, { hint, cause: error }),
+  } as const;
+}

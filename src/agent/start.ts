@@ -1,0 +1,288 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { createInputImages, proxyArgs } from "../build/index.js";
+import { loadDockerConfig } from "../buildkit/index.js";
+import {
+  claimReply,
+  connectBus,
+  type Heartbeat,
+  onCommand,
+  openJobQueue,
+  openSpool,
+  request,
+  sendHeartbeat,
+  subjects,
+  syncReply,
+} from "../bus/index.js";
+import { engineFacts } from "../docker/index.js";
+import { findEnvironments, stopEnvironment } from "../preview/index.js";
+import { createMirrors } from "../source/index.js";
+import { ActiveRuns } from "./active.js";
+import { bootstrap, renewCredential } from "./bootstrap.js";
+import { handleMessage } from "./claim.js";
+import { claimLoop } from "./claim-loop.js";
+import { cleanUp } from "./clean-up.js";
+import type { AgentConfig } from "./config.js";
+import { drain } from "./drain.js";
+import { connectEngine } from "./engine.js";
+import { watchEngine } from "./engine-watch.js";
+import { serveHealth } from "./health.js";
+import { heartbeatLoop } from "./heartbeat-loop.js";
+import { jobSources } from "./job-source.js";
+import type { AgentLog } from "./log.js";
+import { createMetrics } from "./metrics.js";
+import { spoolOutbox } from "./outbox.js";
+import { startRenewal } from "./renewal-loop.js";
+import { runJob } from "./runner.js";
+import { Slots } from "./slots.js";
+import { startSync } from "./sync-loop.js";
+
+export interface StartAgentOptions {
+  /** Drains: no new jobs; what runs gets `drainMs` to finish and is then handed back. */
+  readonly signal: AbortSignal;
+  readonly log: AgentLog;
+  /** DOCKER_HOST and its like. Default: that of the process. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly version?: string;
+}
+
+/** A running agent. */
+export interface RunningAgent {
+  readonly id: string;
+  /** Of /healthz and /metrics, on 127.0.0.1. */
+  readonly healthPort: number;
+  /** Resolves when it has drained. Rejects when it has to end: its credential was refused. */
+  readonly ended: Promise<void>;
+}
+
+/** Pulls at once over all deployments. */
+const pullsAtOnce = 3;
+const spoolBytes = 512 * 1024 * 1024;
+const startMs = 60_000;
+
+/**
+ * Starts an agent: bootstraps, connects to bus and engine, removes what an earlier one left, and claims jobs until it is told to drain.
+ *
+ * @throws GalleyError whatever `bootstrap`, `connectBus` and `engineFacts` throw; nothing is left running then
+ */
+export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
+  const { signal, log, env = process.env, version = "0.1.0" } = options;
+  const { dataDirectory } = config;
+  const now = Date.now;
+  const newId = randomUUID;
+  const random = Math.random;
+  const closing: (() => Promise<unknown> | unknown)[] = [];
+  const closeAll = async () => {
+    for (const close of closing.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        log.warn({ error: (error as Error).message }, "not everything could be closed in order");
+      }
+    }
+  };
+  try {
+    const starting = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
+    const docker = await connectEngine(env);
+    const facts = await engineFacts(docker, starting);
+    const identity = { config, version, signal, log };
+    let credential = await bootstrap(identity);
+    const agent = credential.agent.id;
+    await cleanUp({ agent, dataDirectory, docker, log }, starting);
+
+    const connection = await connectBus({
+      servers: config.natsUrls,
+      credential: () => credential.jwt,
+      seed: credential.seed,
+      inbox: subjects.inbox(agent),
+      name: `galley agent ${agent}`,
+      log,
+      signal,
+    });
+    closing.push(() => connection.close());
+    await mkdir(join(dataDirectory, "agent", "spool"), { recursive: true });
+    const spool = await openSpool({
+      directory: join(dataDirectory, "agent", "spool"),
+      connection,
+      agent,
+      maxBytes: spoolBytes,
+      log,
+    });
+    closing.push(() => spool.close());
+    const mirrors = createMirrors({ root: join(dataDirectory, "repos"), log });
+    closing.push(() => mirrors.close());
+
+    /** Ends what runs beside the deployments; after the drain. */
+    const over = new AbortController();
+    closing.push(() => over.abort());
+    const ending = new AbortController();
+    const noMoreJobs = AbortSignal.any([signal, ending.signal]);
+    const active = new ActiveRuns();
+    const slots = new Slots(config.maxParallelBuilds);
+    const builds = new Slots(config.maxParallelBuilds);
+    const engine = watchEngine(docker, facts, { log, signal: over.signal });
+    const metrics = createMetrics({
+      slots,
+      builds,
+      unsent: () => spool.unsent,
+      dropped: () => spool.dropped,
+      connected: () => connection.connected,
+      engine: () => engine.facts !== undefined,
+    });
+
+    const runner = {
+      agent,
+      config,
+      docker,
+      env,
+      openSource: jobSources(mirrors),
+      inputImages: createInputImages({
+        docker,
+        file: join(dataDirectory, "cache", "input-images.json"),
+        now,
+      }),
+      proxies: proxyArgs((await loadDockerConfig(undefined, env)).proxies, [env.DOCKER_HOST]),
+      builds,
+      pulls: new Slots(pullsAtOnce),
+      log,
+      now,
+    };
+    const outbox = spoolOutbox(spool);
+    const queue = openJobQueue({ connection, agent, log });
+    const claiming = claimLoop({
+      queue,
+      slots,
+      ready: (ended) => engine.ready(ended),
+      handle: (message) =>
+        handleMessage(
+          message,
+          {
+            agent,
+            active,
+            ask: (deployment, delivery, ended) =>
+              request(connection, agent, "claim", { v: 1, deployment, delivery }, claimReply, {
+                signal: ended,
+              }),
+            run: (job, run) => runJob(job, runner, run),
+            outbox,
+            onFinished: metrics.finished,
+            log,
+            now,
+            newId,
+            random,
+          },
+          noMoreJobs,
+        ),
+      signal: noMoreJobs,
+    });
+
+    const sync = startSync({
+      active,
+      environments: async (ended) =>
+        (await findEnvironments(docker, agent, ended)).map(({ environment }) => environment),
+      remove: async (environment, ended) =>
+        void (await stopEnvironment(docker, { agent, environment }, ended)),
+      ask: (body, ended) => request(connection, agent, "sync", body, syncReply, { signal: ended }),
+      log,
+      signal: over.signal,
+    });
+    const commands = await onCommand({
+      connection,
+      agent,
+      log,
+      handler: (command) => {
+        if (command.type === "sync") sync.trigger();
+        else if (active.stop(command.deployment, command.reason))
+          log.info({ deployment: command.deployment, reason: command.reason }, "told to end it");
+      },
+    });
+    closing.push(() => commands.close());
+    closing.push(connection.on("back", () => sync.trigger()));
+
+    const disk = async () => {
+      try {
+        const { bavail, blocks, bsize } = await statfs(dataDirectory);
+        return { free: bavail * bsize, total: blocks * bsize };
+      } catch {
+        return null;
+      }
+    };
+    const beat = async (): Promise<Heartbeat> => ({
+      v: 1,
+      at: new Date(now()).toISOString(),
+      version,
+      draining: signal.aborted,
+      slots: slots.size,
+      running: active.list().map(({ deployment, attempt }) => ({ deployment, attempt })),
+      engine: engine.facts
+        ? { version: engine.facts.version, api: engine.facts.apiVersion, store: engine.facts.store }
+        : null,
+      disk: await disk(),
+      unsent: spool.unsent,
+    });
+    const send = (one: Heartbeat) => sendHeartbeat(connection, agent, one);
+    const beating = heartbeatLoop({ beat, send, signal: over.signal });
+
+    let refused: unknown;
+    const renewal = startRenewal({
+      held: credential,
+      renew: (held) => renewCredential(held, { ...identity, signal: over.signal }, 1),
+      use: async (renewed) => {
+        credential = renewed;
+        await connection.swapCredential(over.signal);
+      },
+      onRefused: (error) => {
+        refused = error;
+        log.error({ code: (error as { code?: string }).code }, (error as Error).message);
+        ending.abort(error);
+      },
+      log,
+      now,
+      random,
+      signal: over.signal,
+    });
+    // The server says why: revoked, or only expired while this machine slept.
+    closing.push(connection.on("refused", () => renewal.trigger()));
+
+    const lowestDisk = 256 * 1024 * 1024;
+    const health = await serveHealth(
+      config.healthPort,
+      async () => {
+        const space = await disk();
+        return {
+          bus: connection.connected ? "ok" : "not connected",
+          docker: engine.facts ? "ok" : "does not answer",
+          disk: space && space.free > lowestDisk ? "ok" : "nearly full, or not there",
+          spool: spool.dropped === 0 || spool.unsent === 0 ? "ok" : "full: log lines are dropped",
+        };
+      },
+      metrics,
+    );
+    closing.push(() => health.close());
+    log.info(
+      { agent, name: credential.agent.name, slots: slots.size, health: health.port },
+      "the agent is ready",
+    );
+
+    const ended = (async () => {
+      try {
+        await claiming;
+        if (!ending.signal.aborted) send(await beat());
+        await drain({ active, spool, log, graceMs: ending.signal.aborted ? 0 : config.drainMs });
+      } finally {
+        queue.close();
+        over.abort();
+        await Promise.allSettled([beating, sync.done, engine.done, renewal.done]);
+        await closeAll();
+      }
+      if (refused !== undefined) throw refused;
+      log.info({}, "the agent has ended");
+    })();
+    ended.catch(() => {}); // the caller has it
+    return { id: agent, healthPort: health.port, ended };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import type { SyncReply, SyncRequest } from "../bus/index.js";
+import type { ActiveRuns } from "./active.js";
+import type { AgentLog } from "./log.js";
+import { pause } from "./pause.js";
+
+export interface SyncOptions {
+  readonly active: ActiveRuns;
+  /** Ids of environments that have anything on the engine. */
+  readonly environments: (signal: AbortSignal) => Promise<readonly string[]>;
+  /** Removes everything of an environment. */
+  readonly remove: (environment: string, signal: AbortSignal) => Promise<void>;
+  readonly ask: (request: SyncRequest, signal: AbortSignal) => Promise<SyncReply>;
+  readonly log: AgentLog;
+  readonly signal: AbortSignal;
+  /** Milliseconds between two. Default: a minute. */
+  readonly everyMs?: number;
+}
+
+export interface SyncLoop {
+  /** Asks again at once, or as soon as the current one is over. */
+  trigger(): void;
+  /** Resolves when the signal has aborted and nothing is under way. */
+  readonly done: Promise<void>;
+}
+
+/** Milliseconds that all of a reply may take to be carried out. */
+const carryOutMs = 300_000;
+
+/** Compares what is here with what should be: at once, each minute, and when triggered. */
+export function startSync(options: SyncOptions): SyncLoop {
+  const { signal, log, everyMs = 60_000 } = options;
+  let wake = () => {};
+  let again = true;
+  const loop = async () => {
+    while (!signal.aborted) {
+      again = false;
+      try {
+        await syncOnce(options);
+      } catch (error) {
+        if (!signal.aborted)
+          log.warn({ error: (error as Error).message }, "what should be here could not be asked for");
+      }
+      if (again) continue;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        void pause(everyMs, signal).then(resolve);
+      });
+    }
+  };
+  return {
+    trigger: () => {
+      again = true;
+      wake();
+    },
+    done: loop(),
+  };
+}
+
+const mostRuns = 1_000;
+const mostEnvironments = 10_000;
+
+async function syncOnce({ active, environments, remove, ask, log, signal }: SyncOptions): Promise<void> {
+  const running = active.list().map(({ deployment, attempt }) => ({ deployment, attempt }));
+  const here = await environments(signal);
+  const reply = await ask(
+    { v: 1, running: running.slice(0, mostRuns), environments: here.slice(0, mostEnvironments) },
+    signal,
+  );
+  for (const { deployment, reason } of reply.stop) {
+    if (active.stop(deployment, reason)) log.info({ deployment, reason }, "the server wants it ended");
+  }
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(carryOutMs)]);
+  const known = new Set(here);
+  for (const environment of reply.remove) {
+    const busy = active.list().some((run) => run.environment === environment);
+    // Nothing is removed that was not asked about, and nothing under a deployment's feet.
+    if (busy || !known.has(environment)) continue;
+    log.info({ environment }, "removing an environment that should be gone");
+    await remove(environment, limit);
+  }
+}
