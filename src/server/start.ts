@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { GalleyError } from "../errors/index.js";
-import { accountRoutes, createAuthenticator } from "./accounts/index.js";
+import { type AccountDeps, accountRoutes, createAuthenticator } from "./accounts/index.js";
 import { auditRoutes } from "./audit/routes.js";
 import type { ServerConfig } from "./config/index.js";
 import { type App, createHttp, type RateLimits } from "./http/index.js";
@@ -15,7 +15,7 @@ export interface StartOptions {
   /** Aborted: the start is given up, or the running server is closed as by `close`. */
   readonly signal: AbortSignal;
   readonly now?: () => Date;
-  readonly limits?: RateLimits & { readonly attemptsPerAccount?: number };
+  readonly limits?: RateLimits & Pick<AccountDeps, "attemptsPerAccount" | "passwordCost">;
 }
 
 export interface RunningServer {
@@ -74,13 +74,7 @@ export async function startServerOf(
       ...(options.limits ? { limits: options.limits } : {}),
       ready: running.flatMap(({ ready }) => ready ?? []),
       api: (api) => {
-        const { attemptsPerAccount } = options.limits ?? {};
-        accountRoutes(api, {
-          store,
-          publicUrl: config.publicUrl,
-          now,
-          ...(attemptsPerAccount === undefined ? {} : { attemptsPerAccount }),
-        });
+        accountRoutes(api, { ...options.limits, store, publicUrl: config.publicUrl, now });
         auditRoutes(api, { store });
         projectRoutes(api, {
           store,

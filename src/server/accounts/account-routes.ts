@@ -25,6 +25,8 @@ export interface AccountDeps {
   readonly now: () => Date;
   /** Sign-ins to one account in a quarter of an hour. Default 20. */
   readonly attemptsPerAccount?: number;
+  /** scrypt's cost of new passwords. Default 2^15. */
+  readonly passwordCost?: number;
 }
 
 const email = z
@@ -44,7 +46,7 @@ const quarterHour = 15 * 60_000;
 /** /setup, /session, /me and /tokens. */
 export function accountRoutes(app: App, deps: AccountDeps): void {
   const { store, now } = deps;
-  const passwords = createPasswords();
+  const passwords = createPasswords(deps.passwordCost);
   const guessable = { config: { access: "public" as const, rateLimit: app.guessLimit } };
   // Beside the limit of the address: many addresses may try one account.
   const attempts = app.createRateLimit({

@@ -2,7 +2,7 @@ import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from "node:c
 import pLimit from "p-limit";
 
 /** 32 MiB and some 100 ms of one core; one of the settings that OWASP's page on storing passwords gives as equal. */
-const cost = { N: 2 ** 15, r: 8, p: 3 } as const;
+const defaultCost = 2 ** 15;
 const saltLength = 16;
 const keyLength = 32;
 
@@ -13,8 +13,12 @@ export interface Passwords {
   matches(password: string, hash: string | undefined): Promise<boolean>;
 }
 
-/** Hashes two passwords at a time: more would take the threads that files and names are read with. */
-export function createPasswords(): Passwords {
+/**
+ * Hashes two passwords at a time: more would take the threads that files and names are read with. `N`: scrypt's cost, a power of two,
+ * of new hashes; each is checked at its own.
+ */
+export function createPasswords(N: number = defaultCost): Passwords {
+  const cost = { N, r: 8, p: 3 };
   const limit = pLimit(2);
   const derive = (password: string, salt: Buffer, options: ScryptOptions, length: number) =>
     limit(
