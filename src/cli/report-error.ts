@@ -53,6 +53,9 @@ const usageCodes: ReadonlySet<string> = new Set([
   "image_reference_invalid",
   "manifest_invalid",
   "manifest_not_found",
+  "config_invalid",
+  "master_key_invalid",
+  "invalid_request",
 ]);
 
 export function errorRecord(error: unknown): Record<string, unknown> {

@@ -126,8 +126,8 @@ export function parseNetwork(value: string): "default" | "none" | "host" {
 }
 
 /** `--port 8080`. */
-export function parsePort(value: string): number {
+export function parsePort(value: string, flag = "--port"): number {
   const port = Number(value);
   if (/^\d{1,5}$/.test(value) && port > 0 && port < 65536) return port;
-  throw usageError(`--port ${value}: not a port`, "Give a number from 1 to 65535.");
+  throw usageError(`${flag} ${value}: not a port`, "Give a number from 1 to 65535.");
 }

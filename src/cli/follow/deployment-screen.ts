@@ -1,0 +1,167 @@
+import {
+  type Clock,
+  createRenderer,
+  EventReplay,
+  type ProgressOutput,
+  type ProgressRenderer,
+  type ProgressSettings,
+  readBuildEvent,
+  safeName,
+} from "../../buildkit/index.js";
+import { safeJson } from "../safe-json.js";
+import { EventClock } from "./event-clock.js";
+
+export interface ScreenOptions {
+  readonly settings: ProgressSettings;
+  readonly output: ProgressOutput;
+  readonly clock: Clock;
+  /** As the renderer on a terminal has it. */
+  readonly onExit?: (restore: () => void) => () => void;
+}
+
+type Event = { readonly [field: string]: unknown };
+
+interface Service {
+  readonly replay: EventReplay;
+  /** Of the plan. */
+  readonly image: string | undefined;
+}
+
+/** States of a service's container from which on nothing is built or pulled for it any more. */
+const begun: ReadonlySet<string> = new Set(["starting", "healthy", "unchanged"]);
+
+/**
+ * Shows a deployment that happens elsewhere, from its events in their order: its builds with the renderers of `galley build`, and
+ * what is done before and after them. On a terminal the lines before the builds are plain ones, then the picture is all there is.
+ */
+export class DeploymentScreen {
+  readonly #options: ScreenOptions;
+  readonly #clock: EventClock;
+  readonly #services = new Map<string | undefined, Service>();
+  #renderer: ProgressRenderer | undefined;
+  #attempt = 0;
+  #failureShown = false;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+    this.#clock = new EventClock(options.clock);
+  }
+
+  /** A failed build was shown, with all that there is to say about it. */
+  get failureShown(): boolean {
+    return this.#failureShown;
+  }
+
+  async show(event: Event): Promise<void> {
+    const { mode } = this.#options.settings;
+    if (mode === "json") {
+      this.#options.output.write(`${safeJson(event)}\n`);
+      return;
+    }
+    if (typeof event.attempt === "number" && event.attempt > this.#attempt) await this.#begin(event.attempt);
+    this.#clock.show(event.at);
+    const service = typeof event.service === "string" ? event.service : undefined;
+    const build = readBuildEvent(event);
+    if (build) {
+      const { replay } = this.#service(service);
+      replay.show(build, typeof event.at === "string" ? event.at : undefined);
+      if (build.type === "build.finished" && build.outcome === "failed" && mode !== "rawjson")
+        this.#failureShown = true;
+    } else this.#showDeploymentEvent(event, service);
+  }
+
+  /** A line about the deployment as a whole. */
+  line(text: string): void {
+    const { settings, output } = this.#options;
+    if (settings.mode === "tty") {
+      if (this.#renderer === undefined) output.write(`${safeName(text)}\n`);
+    } else if (settings.mode === "plain") this.#render().note(undefined, text);
+  }
+
+  /** The server is out of reach, or back again. */
+  connection(lost: boolean): void {
+    if (this.#options.settings.mode === "plain" || this.#renderer === undefined)
+      this.line(lost ? "connection lost, trying again" : "connected again");
+    else
+      for (const [name, { replay }] of this.#services)
+        if (!replay.over) this.#renderer.note(name, lost ? "connection lost, trying again" : "");
+  }
+
+  /** Nothing more will be shown. */
+  async close(): Promise<void> {
+    await this.#renderer?.close();
+    this.#renderer = undefined;
+  }
+
+  #showDeploymentEvent(event: Event, service: string | undefined): void {
+    const text = (value: unknown) => (typeof value === "string" ? value : "");
+    switch (event.type) {
+      case "deployment.state":
+        if (event.state !== "building" && event.state !== "claimed") this.line(text(event.state));
+        break;
+      case "deployment.source":
+        this.line(`commit ${text(event.commit).slice(0, 12)} ${text(event.subject)} (${text(event.author)})`);
+        break;
+      case "deployment.note":
+        this.line(text(event.text));
+        break;
+      case "deployment.plan":
+        for (const planned of Array.isArray(event.services) ? event.services : []) {
+          if (typeof planned?.name !== "string") continue;
+          this.#service(planned.name, text(planned.image) || undefined);
+          this.#render().start(planned.name);
+        }
+        break;
+      case "service.state": {
+        if (service === undefined) break;
+        const state = text(event.state);
+        const { replay } = this.#service(service);
+        if (begun.has(state) && !replay.over) this.#end(service, "reused");
+        const detail = text(event.detail);
+        this.#render().note(service, detail ? `${state}: ${detail}` : state);
+        break;
+      }
+      case "deployment.finished":
+        for (const [name, { replay }] of this.#services)
+          if (!replay.over) this.#end(name, event.outcome === "running" ? "reused" : "cancelled");
+        break;
+    }
+  }
+
+  #end(service: string | undefined, outcome: "reused" | "cancelled"): void {
+    const { replay, image } = this.#service(service);
+    const end = readBuildEvent({ type: "build.finished", outcome, image });
+    if (end) replay.show(end);
+  }
+
+  #service(name: string | undefined, image?: string): Service {
+    let service = this.#services.get(name);
+    if (service === undefined) {
+      service = { replay: new EventReplay(this.#render(), name), image };
+      this.#services.set(name, service);
+    }
+    return service;
+  }
+
+  #render(): ProgressRenderer {
+    const { settings, output, onExit } = this.#options;
+    this.#renderer ??= createRenderer({
+      ...settings,
+      output,
+      clock: this.#clock,
+      ...(onExit ? { onExit } : {}),
+    });
+    return this.#renderer;
+  }
+
+  // Another attempt builds the same services anew: what was shown of the one before it stays as it is.
+  async #begin(attempt: number): Promise<void> {
+    if (this.#attempt > 0) {
+      await this.close();
+      this.#services.clear();
+      this.#failureShown = false;
+      this.line(`attempt ${attempt}: the one before came to no end`);
+    }
+    this.#attempt = attempt;
+  }
+}

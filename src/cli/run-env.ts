@@ -1,0 +1,134 @@
+import { formatDuration } from "../buildkit/index.js";
+import { ago } from "./ago.js";
+import { type Deployment, deploymentAnswer, environmentsAnswer } from "./api/answers.js";
+import { exitCode } from "./exit-codes.js";
+import { findDeployment, isDeploymentId, readDeployment, readEnvironment } from "./find-deployment.js";
+import { print } from "./print.js";
+import { sheet, table } from "./table.js";
+import { toneOf } from "./tones.js";
+import { withServer } from "./with-server.js";
+
+/** Runs `galley env ls` and returns the exit code. */
+export function runEnvLs(
+  flags: { project?: string; json?: boolean },
+  process: NodeJS.Process,
+): Promise<number> {
+  return withServer(process, flags, async ({ api }) => {
+    const query = flags.project === undefined ? "" : `?project=${encodeURIComponent(flags.project)}`;
+    const { environments } = await api.get(`/environments${query}`, environmentsAnswer);
+    const now = Date.now();
+    print(process, flags, environments, (color) =>
+      environments.length === 0
+        ? "No environments. Make one with: galley deploy PROJECT --pr NUMBER\n"
+        : table(
+            ["ENVIRONMENT", "STATE", "CHANGED", "URL"],
+            environments.map(({ project, name, state, updatedAt, url }) => [
+              { text: `${project}/${name}`, tone: "strong" },
+              { text: state, tone: toneOf(state) },
+              ago(updatedAt, now),
+              url ?? "-",
+            ]),
+            color,
+          ),
+    );
+    return exitCode.ok;
+  });
+}
+
+/** Runs `galley env show` and returns the exit code. */
+export function runEnvShow(
+  name: string,
+  flags: { json?: boolean },
+  process: NodeJS.Process,
+): Promise<number> {
+  return withServer(process, flags, async ({ api }) => {
+    const now = Date.now();
+    if (isDeploymentId(name)) {
+      const deployment = await readDeployment(api, name);
+      print(process, flags, deployment, (color) => deploymentSheet(deployment, now, color));
+      return exitCode.ok;
+    }
+    const environment = await readEnvironment(api, name);
+    const { project, state, url, agent, deployment, deployments, updatedAt } = environment;
+    print(
+      process,
+      flags,
+      environment,
+      (color) =>
+        `${sheet(
+          [
+            ["environment", { text: `${project}/${environment.name}`, tone: "strong" }],
+            ["state", { text: state, tone: toneOf(state) }],
+            ["url", url],
+            ["serves", deployment],
+            ["agent", agent],
+            ["changed", ago(updatedAt, now)],
+          ],
+          color,
+        )}\n${deploymentsTable(deployments, now, color)}`,
+    );
+    return exitCode.ok;
+  });
+}
+
+function deploymentsTable(deployments: readonly Deployment[], now: number, color: boolean): string {
+  if (deployments.length === 0) return "No deployments.\n";
+  return table(
+    ["DEPLOYMENT", "KIND", "STATE", "REQUESTED", "TOOK", "COMMIT", "SUBJECT"],
+    deployments.map(({ id, kind, state, createdAt, duration, commit, subject, error }) => [
+      id,
+      kind,
+      { text: state, tone: toneOf(state) },
+      ago(createdAt, now),
+      duration === null ? "-" : formatDuration(duration),
+      commit?.slice(0, 12) ?? "-",
+      error?.message ?? subject ?? "",
+    ]),
+    color,
+  );
+}
+
+function deploymentSheet(deployment: Deployment, now: number, color: boolean): string {
+  const { environment, project, state, commit, subject, author, error, duration } = deployment;
+  return sheet(
+    [
+      ["deployment", { text: deployment.id, tone: "strong" }],
+      ["environment", `${project}/${environment.name}`],
+      ["kind", deployment.kind],
+      ["state", { text: state, tone: toneOf(state) }],
+      ["cancelling", deployment.cancelling],
+      ["url", deployment.url],
+      ["ref", deployment.ref],
+      ["commit", commit],
+      ["subject", subject],
+      ["author", author],
+      ["requested", `${ago(deployment.createdAt, now)} by ${deployment.requestedBy}`],
+      ["ended", deployment.finishedAt && ago(deployment.finishedAt, now)],
+      ["took", duration === null ? null : formatDuration(duration)],
+      ["agent", deployment.agent],
+      ["attempt", deployment.attempt > 1 ? String(deployment.attempt) : null],
+      ["error", error && { text: `${error.message} (${error.code})`, tone: "bad" }],
+      ["what to do", error?.hint ?? null],
+    ],
+    color,
+  );
+}
+
+/** Runs `galley env cancel` and returns the exit code. */
+export function runEnvCancel(
+  name: string,
+  flags: { json?: boolean },
+  process: NodeJS.Process,
+): Promise<number> {
+  return withServer(process, flags, async ({ api }) => {
+    const { id } = await findDeployment(api, name, {
+      accepts: ({ final, kind }) => !final && kind === "deploy",
+      orElse: "has no deployment that is queued or under way",
+    });
+    const { body } = await api.send("POST", `/deployments/${id}/cancel`, undefined, deploymentAnswer);
+    print(process, flags, body, () =>
+      body.final ? `${id} is cancelled.\n` : `${id} is being cancelled: its agent was told.\n`,
+    );
+    return exitCode.ok;
+  });
+}
