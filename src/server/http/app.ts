@@ -72,6 +72,10 @@ export async function createHttp(options: HttpOptions): Promise<App> {
     closing.abort(new GalleyError("interrupted", "The server is stopping."));
     setTimeout(() => app.server.closeAllConnections(), 10_000).unref();
   });
+  // A connection that stays open after its last answer would hold the end up.
+  app.addHook("onSend", async (_request, reply) => {
+    if (closing.signal.aborted) reply.header("connection", "close");
+  });
   app.addHook("onResponse", async (request, reply) => {
     const level = reply.statusCode >= 500 ? "warn" : request.method === "GET" ? "debug" : "info";
     request.log[level](
