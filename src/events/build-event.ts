@@ -41,6 +41,7 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     vertices: z.array(z.string()),
     inputs: z.array(z.string()),
     started: time.nullable(),
+    since: time.nullable(),
     completed: time.nullable(),
     duration: z.int().min(0),
     error: z.string().nullable(),

@@ -30,8 +30,13 @@ export interface StepUpdated {
   readonly vertices: readonly Digest[];
   /** Vertices that it waits for. */
   readonly inputs: readonly Digest[];
+  /** When it first began. */
   readonly started: string | null;
+  /** When its last run began: a step may be stopped and resumed. */
+  readonly since: string | null;
+  /** When its last run ended; null while it runs. */
   readonly completed: string | null;
+  /** Milliseconds of all its runs, pauses left out. */
   readonly duration: number;
   readonly error: string | null;
 }

@@ -109,6 +109,7 @@ export class BuildEvents {
       vertices: step.vertices,
       inputs: step.inputs,
       started: intervals[0] ? timeText(intervals[0].start) : null,
+      since: last ? timeText(last.start) : null,
       completed: last?.stop === undefined ? null : timeText(last.stop),
       duration: Math.round(this.#progress.duration(step, now)),
       error: step.error === undefined ? null : safeName(step.error, 16_384),

@@ -56,8 +56,7 @@ async function shown(name: string, build: string | undefined, make: Make) {
     const events = new BuildEvents();
     const replay = new EventReplay(renderer, build);
     const show = (told: readonly BuildEvent[]) => {
-      for (const event of told)
-        replay.show(readBuildEvent(JSON.parse(JSON.stringify(event)))!, new Date(clock.now()).toISOString());
+      for (const event of told) replay.show(readBuildEvent(JSON.parse(JSON.stringify(event)))!);
     };
     if (remote) show(events.start());
     else renderer.start(build);
@@ -141,15 +140,18 @@ test("a step that is resumed has the time of its runs and not that of the pause"
     inputs: [],
     error: null,
   } as const;
-  const run = (state: "running" | "done", completed: number | null, duration: number, now: number) =>
-    replay.show(
-      { ...step, state, started: at(0), completed: completed === null ? null : at(completed), duration },
-      at(now),
-    );
-  run("running", null, 0, 0);
-  run("done", 1, 1000, 1);
-  run("running", null, 1000, 50);
-  run("done", 52, 3000, 52);
+  const run = (state: "running" | "done", since: number, completed: number | null, duration: number) =>
+    replay.show({
+      ...{ ...step, state, started: at(0), since: at(since), duration },
+      completed: completed === null ? null : at(completed),
+    });
+  run("running", 0, null, 0);
+  run("done", 0, 1, 1000);
+  run("running", 50, null, 1000);
+  run("done", 50, 52, 3000);
+  // Told as running again, as engines do whose step was not yet over: no new run.
+  run("running", 50, null, 3000);
+  run("done", 50, 52, 3000);
   replay.show({
     type: "build.finished",
     outcome: "built",
@@ -237,7 +239,7 @@ test("hostile events neither throw nor act on the terminal", async () => {
       const error =
         typeof value === "object" ? value : { code: value, message: value, hint: value, logTail: [value] };
       const event = readBuildEvent({ ...filled, ...state, error, type });
-      if (event) replay.show(event, nasty);
+      if (event) replay.show(event);
     }
   await renderer.close();
   expect(output.lines.length).toBeGreaterThan(3);

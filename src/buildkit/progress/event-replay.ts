@@ -22,8 +22,7 @@ export class EventReplay {
     return this.#over;
   }
 
-  /** `at`: the event's time, from its envelope. */
-  show(event: BuildEvent, at?: string): void {
+  show(event: BuildEvent): void {
     const [renderer, build] = [this.#renderer, this.#build];
     switch (event.type) {
       case "build.started":
@@ -44,7 +43,7 @@ export class EventReplay {
       default:
         if (event.type === "warning" && event.step === null) renderer.warn(build, event.message);
         else {
-          const status = this.#statuses.of(event, at);
+          const status = this.#statuses.of(event);
           if (status) renderer.update(build, status);
         }
     }

@@ -2,14 +2,13 @@ import type { BuildEvent, StepUpdated } from "./build-event.js";
 import { instant } from "./time.js";
 import type { SolveStatus, Vertex, VertexStatus, VertexWarning } from "./types.js";
 
-interface Run {
-  /** Of the run under way, or of the last one. */
-  started: string;
-  /** Milliseconds of the runs before it. */
-  before: number;
-  /** Milliseconds of all runs up to its end. */
-  total: number;
-  over: boolean;
+/** What was last told of a step's runs. */
+interface Runs {
+  /** Begin of the last one. */
+  readonly since: string;
+  /** Milliseconds of those before it, and of all. */
+  readonly before: number;
+  readonly total: number;
 }
 
 const nothing: SolveStatus = { vertexes: [], statuses: [], logs: [], warnings: [] };
@@ -17,17 +16,16 @@ const nothing: SolveStatus = { vertexes: [], statuses: [], logs: [], warnings: [
 /**
  * Turns the events of one build back into status messages, so that whatever shows a build shows one that happens elsewhere. Equal
  * to the messages that `BuildEvents` was given in all that is shown, at the precision of events (milliseconds), but that a progress
- * group is one vertex here, that a step which is resumed is so at the time of its event, and that of the steps that began in one
- * message those that ended in it come last.
+ * group is one vertex here, and that of the steps that began in one message those that ended in it come last.
  */
 export class EventStatuses {
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, Runs>();
 
-  /** Undefined for events that no status message says anything of. `at`: time of the event, from its envelope. */
-  of(event: BuildEvent, at?: string): SolveStatus | undefined {
+  /** Undefined for events that no status message says anything of. */
+  of(event: BuildEvent): SolveStatus | undefined {
     switch (event.type) {
       case "step.updated":
-        return { ...nothing, vertexes: [this.#vertex(event, at)] };
+        return { ...nothing, vertexes: this.#vertexes(event) };
       case "step.log":
         return {
           ...nothing,
@@ -47,33 +45,34 @@ export class EventStatuses {
     }
   }
 
-  #vertex(event: StepUpdated, at: string | undefined): Vertex {
-    const error = event.error ?? endOf[event.state];
-    const times = event.started === null ? {} : this.#times(event, event.started, at);
-    return {
-      digest: event.step,
-      name: event.name,
-      inputs: event.inputs,
-      ...times,
-      ...(event.state === "cached" ? { cached: true } : {}),
+  // An event says when a step's last run began and ended, and how long all took; a message says the times of one run. Those before
+  // the last become one, which keeps their sum.
+  #vertexes(event: StepUpdated): Vertex[] {
+    const { step, name, inputs, state, started, since, completed, duration } = event;
+    const error = event.error ?? endOf[state];
+    const vertex: Vertex = {
+      digest: step,
+      name,
+      inputs,
+      ...(state === "cached" ? { cached: true } : {}),
       ...(error === undefined ? {} : { error }),
     };
-  }
-
-  // An event says when a step first started, when it last ended and how long it ran in all; a message says the times of one run.
-  #times(event: StepUpdated, first: string, at: string | undefined): { started: string; completed?: string } {
-    const { step, completed, duration } = event;
-    const run = this.#runs.get(step) ?? { started: first, before: 0, total: 0, over: false };
-    this.#runs.set(step, run);
-    if (run.over && (completed === null || duration > run.total)) {
-      run.before = run.total;
-      run.started = completed === null ? (at ?? run.started) : later(completed, run.before - duration);
-      run.over = false;
+    if (started === null || since === null) return [vertex];
+    if (started === since) {
+      this.#runs.set(step, { since, before: 0, total: duration });
+      return [{ ...vertex, started, ...(completed === null ? {} : { completed: later(started, duration) }) }];
     }
-    if (completed === null) return { started: run.started };
-    run.total = Math.max(duration, run.before);
-    run.over = true;
-    return { started: run.started, completed: later(run.started, run.total - run.before) };
+    const known = this.#runs.get(step);
+    const last = completed === null ? 0 : between(since, completed);
+    const before =
+      completed !== null
+        ? Math.max(0, duration - last)
+        : ((known?.since === since ? known.before : known?.total) ?? 0);
+    this.#runs.set(step, { since, before, total: before + last });
+    return [
+      { ...vertex, started, completed: later(started, before) },
+      { ...vertex, started: since, ...(completed === null ? {} : { completed }) },
+    ];
   }
 }
 
@@ -117,3 +116,5 @@ function later(time: string, milliseconds: number): string {
   const then = new Date((since ?? Number.NaN) + milliseconds);
   return Number.isNaN(then.getTime()) ? time : then.toISOString();
 }
+
+const between = (from: string, to: string): number => Math.max(0, (instant(to) ?? 0) - (instant(from) ?? 0));

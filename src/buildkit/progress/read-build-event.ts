@@ -34,6 +34,7 @@ export function readBuildEvent(value: unknown): BuildEvent | undefined {
         vertices: texts(value.vertices),
         inputs: texts(value.inputs),
         started: text(value.started) ?? null,
+        since: text(value.since) ?? text(value.started) ?? null,
         completed: text(value.completed) ?? null,
         duration: count(value.duration),
         error: text(value.error) ?? null,

@@ -17,6 +17,8 @@ export interface ScreenOptions {
   readonly clock: Clock;
   /** As the renderer on a terminal has it. */
   readonly onExit?: (restore: () => void) => () => void;
+  /** Nobody waits any longer for an output that takes nothing. */
+  readonly signal: AbortSignal;
 }
 
 type Event = { readonly [field: string]: unknown };
@@ -54,17 +56,14 @@ export class DeploymentScreen {
 
   async show(event: Event): Promise<void> {
     const { mode } = this.#options.settings;
-    if (mode === "json") {
-      this.#options.output.write(`${safeJson(event)}\n`);
-      return;
-    }
+    if (mode === "json") return this.#writeWhole(`${safeJson(event)}\n`);
     if (typeof event.attempt === "number" && event.attempt > this.#attempt) await this.#begin(event.attempt);
     this.#clock.show(event.at);
     const service = typeof event.service === "string" ? event.service : undefined;
     const build = readBuildEvent(event);
     if (build) {
       const { replay } = this.#service(service);
-      replay.show(build, typeof event.at === "string" ? event.at : undefined);
+      replay.show(build);
       if (build.type === "build.finished" && build.outcome === "failed" && mode !== "rawjson")
         this.#failureShown = true;
     } else this.#showDeploymentEvent(event, service);
@@ -91,6 +90,21 @@ export class DeploymentScreen {
   async close(): Promise<void> {
     await this.#renderer?.close();
     this.#renderer = undefined;
+  }
+
+  // No line is left out for a slow reader: the events wait at the server.
+  async #writeWhole(text: string): Promise<void> {
+    const { output, signal } = this.#options;
+    if (output.write(text) || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        output.off("drain", go);
+        signal.removeEventListener("abort", go);
+        resolve();
+      };
+      output.on("drain", go);
+      signal.addEventListener("abort", go);
+    });
   }
 
   #showDeploymentEvent(event: Event, service: string | undefined): void {

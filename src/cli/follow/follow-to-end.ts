@@ -43,7 +43,13 @@ export async function followToEnd(options: FollowToEndOptions): Promise<number> 
   const { api, process, signal } = options;
   const output = openOutput(process.stderr);
   const settings = progressSettings(options.progress, process);
-  const screen = new DeploymentScreen({ settings, output, clock: systemClock(), onExit: onProcessExit });
+  const screen = new DeploymentScreen({
+    settings,
+    output,
+    clock: systemClock(),
+    onExit: onProcessExit,
+    signal,
+  });
   const order = new InOrder<{ attempt: number; seq: number; event: { readonly [field: string]: unknown } }>();
   const show = async (events: readonly { event: { readonly [field: string]: unknown } }[]) => {
     for (const { event } of events) await screen.show(event);
