@@ -77,7 +77,11 @@ export function gitFailure(repository: string, stderr: string, cause?: unknown):
       cause,
     });
   }
-  if (/corrupt|bad object|loose object|unable to read|missing|packfile|promisor|not allowed/i.test(stderr)) {
+  if (
+    /corrupt|bad object|loose object|unable to (read|stream)|missing|packfile|promisor|not allowed/i.test(
+      stderr,
+    )
+  ) {
     return new GalleyError(
       "git_repository_invalid",
       `The git repository ${repository} is damaged or incomplete: ${stderr}`,

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -32,6 +33,8 @@ const defaultMaxBytes = 20 * 2 ** 30;
 export function createLfsObjects(directory: string, remote: () => Promise<LfsRemote>): LfsObjects {
   const ended = new AbortController();
   const { signal } = ended;
+  // Every download listens.
+  setMaxListeners(0, signal);
   const limit = pLimit(downloads);
   const arriving = new Map<string, Promise<void>>();
   let asked: { pointer: LfsPointer; resolve: (arrived: Promise<void>) => void }[] = [];

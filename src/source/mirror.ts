@@ -18,7 +18,7 @@ import {
 } from "./mirror-directory.js";
 import { lockMirror, type MirrorLock } from "./mirror-lock.js";
 import { commitsOf, deleteRefs, initBare, localRefs, tidy } from "./mirror-repository.js";
-import { checkedRef, checkedRemoteRef, commitRef, isCommitId } from "./ref-names.js";
+import { checkedPattern, checkedRef, checkedRemoteRef, commitRef, isCommitId } from "./ref-names.js";
 import { noSuchRef } from "./remote-failure.js";
 import { fetchInto, listRemoteRefs, type RemoteGit } from "./remote-git.js";
 import { parseRemote, type Remote } from "./remote-url.js";
@@ -133,7 +133,7 @@ class BareMirror implements Mirror {
     readonly signal: AbortSignal;
     readonly patterns?: readonly string[];
   }): Promise<ReadonlyMap<string, string>> {
-    return await listRemoteRefs(this.talk, patterns.map(checkedRemoteRef), signal);
+    return await listRemoteRefs(this.talk, patterns.map(checkedPattern), signal);
   }
 
   async resolve(ref: string, { signal }: { readonly signal: AbortSignal }): Promise<string> {

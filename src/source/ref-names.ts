@@ -31,3 +31,9 @@ export function checkedRemoteRef(ref: string): string {
 
 /** Where a commit that was asked for by its id is kept, so that nothing takes it for rubbish. */
 export const commitRef = (id: string): string => `refs/commits/${id}`;
+
+/** A pattern of `git ls-remote`: `*` and `?` stand for something. */
+export function checkedPattern(pattern: string): string {
+  checkedRemoteRef(pattern.replace(/[*?]/g, "x"));
+  return pattern;
+}

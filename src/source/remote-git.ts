@@ -25,7 +25,7 @@ export interface FetchInto {
 
 const defaultTimeoutMs = 900_000;
 const defaultMaxBytes = 20 * 2 ** 30;
-const measureMs = 2000;
+const measureMs = 500;
 
 /**
  * Fetches into a bare repository, and nothing else: no tags that were not asked for, no submodules, no maintenance. Returns

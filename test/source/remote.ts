@@ -64,8 +64,12 @@ export interface HttpRemoteOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Answers a request itself when it returns true. */
   readonly before?: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** Configuration of the serving git. */
-  readonly config?: Readonly<Record<string, string>>;
+  /** A server that knows only what git spoke before 2018. */
+  readonly oldProtocol?: boolean;
+  /** Sends slowly. */
+  readonly trickle?: boolean;
+  /** What every answer that brings objects or refs waits for. */
+  readonly delay?: () => Promise<void>;
 }
 
 export interface HttpRemote {
@@ -89,7 +93,9 @@ export async function serveHttp(root: string, options: HttpRemoteOptions = {}): 
         return;
       }
     }
-    serveBackend(root, request, response, options.config ?? {});
+    const { delay = async () => {} } = options;
+    if (request.method === "POST") void delay().then(() => serveBackend(root, request, response, options));
+    else serveBackend(root, request, response, options);
   };
   const server: Server = options.tls ? createSecureServer(options.tls, handle) : createServer(handle);
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -109,29 +115,21 @@ function serveBackend(
   root: string,
   request: IncomingMessage,
   response: ServerResponse,
-  config: Readonly<Record<string, string>>,
+  { oldProtocol = false, trickle = false }: HttpRemoteOptions,
 ): void {
   const url = new URL(request.url ?? "/", "http://localhost");
-  const pairs = Object.entries({ "uploadpack.allowFilter": "true", ...config });
   const backend = spawn("git", ["http-backend"], {
     env: {
       ...env,
       GIT_PROJECT_ROOT: root,
       GIT_HTTP_EXPORT_ALL: "1",
-      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
+      GIT_PROTOCOL: oldProtocol ? "" : String(request.headers["git-protocol"] ?? ""),
       REQUEST_METHOD: request.method,
       PATH_INFO: decodeURIComponent(url.pathname),
       QUERY_STRING: url.search.slice(1),
       CONTENT_TYPE: request.headers["content-type"] ?? "",
       HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
       REMOTE_ADDR: "127.0.0.1",
-      GIT_CONFIG_COUNT: String(pairs.length),
-      ...Object.fromEntries(
-        pairs.flatMap(([key, value], at) => [
-          [`GIT_CONFIG_KEY_${at}`, key],
-          [`GIT_CONFIG_VALUE_${at}`, value],
-        ]),
-      ),
     },
     stdio: ["pipe", "pipe", "ignore"],
   });
@@ -140,12 +138,19 @@ function serveBackend(
   response.on("close", () => backend.kill());
   let head = Buffer.alloc(0);
   let begun = false;
+  const forward = (chunk: Buffer) => {
+    if (trickle) {
+      backend.stdout.pause();
+      setTimeout(() => backend.stdout.resume(), 20);
+      response.write(chunk);
+    } else if (!response.write(chunk)) {
+      backend.stdout.pause();
+      response.once("drain", () => backend.stdout.resume());
+    }
+  };
   backend.stdout.on("data", (chunk: Buffer) => {
     if (begun) {
-      if (!response.write(chunk)) {
-        backend.stdout.pause();
-        response.once("drain", () => backend.stdout.resume());
-      }
+      forward(chunk);
       return;
     }
     head = Buffer.concat([head, chunk]);
@@ -159,5 +164,5 @@ function serveBackend(
     }
     response.write(head.subarray(end + 4));
   });
-  backend.on("close", () => response.end());
+  backend.stdout.on("end", () => response.end());
 }
