@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { ClaimedMessage } from "../bus/index.js";
 import { type StopKind, StopReason } from "./stop-reason.js";
 
@@ -28,6 +29,8 @@ export class ActiveRuns {
     readonly end: () => void;
   } {
     const controller = new AbortController();
+    // Every request of a deployment listens to it.
+    setMaxListeners(0, controller.signal);
     let ended = () => {};
     const done = new Promise<void>((resolve) => {
       ended = resolve;

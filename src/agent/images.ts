@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { PlannedService } from "../build/index.js";
 import { BuildEvents, BuildKitClient } from "../buildkit/index.js";
 import { inspectImage, pullImage } from "../docker/index.js";
@@ -26,6 +27,7 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
   const { planned, builds, pulls, tell, docker, logins, now, env } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  setMaxListeners(0, signal);
   const images = new Map<string, string>();
   const pulling = new Map<string, Promise<string>>();
   let client: Promise<BuildKitClient> | undefined;

@@ -1,6 +1,6 @@
 import type { AgentCredential } from "./credential.js";
 import type { AgentLog } from "./log.js";
-import { pause } from "./pause.js";
+import { createAlarm } from "./pause.js";
 import { backoff } from "./retry.js";
 
 export interface RenewalOptions {
@@ -37,19 +37,13 @@ export function startRenewal(options: RenewalOptions): RenewalLoop {
   const { renew, use, onRefused, log, now, random, signal } = options;
   let { held } = options;
   let asked = false;
-  let wake = () => {};
-  const waitUntil = async (ms: number) => {
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      void pause(Math.min(longestWaitMs, Math.max(0, ms)), signal).then(resolve);
-    });
-  };
+  const alarm = createAlarm(signal);
   const loop = async () => {
     let failures = 0;
     while (!signal.aborted) {
       const due = Date.parse(held.renewAfter) - now();
       if (due > 0 && !asked) {
-        await waitUntil(due);
+        await alarm.wait(Math.min(longestWaitMs, due));
         continue;
       }
       asked = false;
@@ -59,7 +53,7 @@ export function startRenewal(options: RenewalOptions): RenewalLoop {
         failures = 0;
         log.info({ expiresAt: held.expiresAt }, "the credential was renewed");
         // A server that gives what is due at once must not be asked without end.
-        await waitUntil(1_000);
+        await alarm.wait(1_000);
       } catch (error) {
         if (signal.aborted) return;
         if (refusals.has((error as { code?: string }).code ?? "")) return onRefused(error);
@@ -69,7 +63,7 @@ export function startRenewal(options: RenewalOptions): RenewalLoop {
           { waitMs, expiresAt: held.expiresAt },
           `the credential could not be renewed: ${(error as Error).message}`,
         );
-        await waitUntil(waitMs);
+        await alarm.wait(waitMs);
         asked = true;
       }
     }
@@ -77,7 +71,7 @@ export function startRenewal(options: RenewalOptions): RenewalLoop {
   return {
     trigger: () => {
       asked = true;
-      wake();
+      alarm.ring();
     },
     done: loop(),
   };

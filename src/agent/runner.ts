@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type InputImages, type PlannedService, planServices } from "../build/index.js";
 import type { Job } from "../bus/index.js";
 import { type Docker, engineFacts } from "../docker/index.js";
@@ -72,6 +73,7 @@ export async function runJob(
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(new StopReason("late")), options.limitMs ?? twoHours);
   const signal = AbortSignal.any([run.signal, limit.signal]);
+  setMaxListeners(0, signal);
   const progress: Progress = { commit: null, addresses: new Map() };
   const finished = (
     outcome: DeploymentFinished["outcome"],

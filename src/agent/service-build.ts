@@ -46,8 +46,9 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
   };
   await tellAll(events.start());
   if (planned.unkeyed !== undefined) await tellAll(events.note(`it is built each time: ${planned.unkeyed}`));
+  let tree: ContextTree | undefined;
   try {
-    const tree = await source.context(build.path, signal);
+    tree = await source.context(build.path, signal);
     const record = recordBuild(tree, build.dockerfile);
     const built = await buildImage(client, requestOf(options, record.tree), {
       signal,
@@ -86,6 +87,8 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
   } catch (error) {
     await tellAll(events.finish(outcomeOf(error, signal), now()));
     throw error;
+  } finally {
+    await tree?.close();
   }
 }
 
@@ -100,8 +103,9 @@ function requestOf(
   return {
     ...emptyRequest({ kind: "tree", tree }),
     dockerfile: { kind: "in-context", path: build.dockerfile },
-    // With keys the image is named when it is known that they hold.
-    tags: planned.keys ? [] : [`galley/${name}:latest-${service}`],
+    // Two exports of one image without a name fail on each other (containerd store, engine 28: `moby-dangling@…: already exists`).
+    // The names that are looked for are given when it is known that the keys hold.
+    tags: [`galley/${name}:latest-${service}`],
     ...(build.target ? { target: build.target } : {}),
     buildArgs: { BUILDKIT_CACHE_MOUNT_NS: repoKey, ...build.args },
     labels: { "sh.galley.agent": agent, "sh.galley.project": job.project.id, "sh.galley.service": service },

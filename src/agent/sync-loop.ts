@@ -1,7 +1,7 @@
 import type { SyncReply, SyncRequest } from "../bus/index.js";
 import type { ActiveRuns } from "./active.js";
 import type { AgentLog } from "./log.js";
-import { pause } from "./pause.js";
+import { createAlarm } from "./pause.js";
 
 export interface SyncOptions {
   readonly active: ActiveRuns;
@@ -29,7 +29,7 @@ const carryOutMs = 300_000;
 /** Compares what is here with what should be: at once, each minute, and when triggered. */
 export function startSync(options: SyncOptions): SyncLoop {
   const { signal, log, everyMs = 60_000 } = options;
-  let wake = () => {};
+  const alarm = createAlarm(signal);
   let again = true;
   const loop = async () => {
     while (!signal.aborted) {
@@ -40,17 +40,13 @@ export function startSync(options: SyncOptions): SyncLoop {
         if (!signal.aborted)
           log.warn({ error: (error as Error).message }, "what should be here could not be asked for");
       }
-      if (again) continue;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        void pause(everyMs, signal).then(resolve);
-      });
+      if (!again) await alarm.wait(everyMs);
     }
   };
   return {
     trigger: () => {
       again = true;
-      wake();
+      alarm.ring();
     },
     done: loop(),
   };

@@ -2,8 +2,11 @@ import { execFileSync, spawn } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Makes a commit of a folder's files on `main` in a new bare repository. Returns the commit's id. */
-export function commitFolder(folder: string, repository: string): string {
+/**
+ * Makes a commit of a folder's files in a bare repository, which is made if it is not there, and points a ref at it. Returns the
+ * commit's id.
+ */
+export function commitFolder(folder: string, repository: string, ref = "refs/heads/main"): string {
   const env = {
     PATH: process.env.PATH,
     GIT_CONFIG_GLOBAL: "/dev/null",
@@ -18,7 +21,7 @@ export function commitFolder(folder: string, repository: string): string {
   git(...inBoth, "add", "--all");
   const tree = git(...inBoth, "write-tree");
   const commit = git(...inBoth, "commit-tree", tree, "-m", "files");
-  git("--git-dir", repository, "update-ref", "refs/heads/main", commit);
+  git("--git-dir", repository, "update-ref", ref, commit);
   return commit;
 }
 

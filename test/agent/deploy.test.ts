@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { docker, labEngines } from "../support/engines.js";
+import { idle, manifest, shop } from "./files.js";
+import { type LocalAgent, leftOf, type StoredEvent, startWorld, type World } from "./world.js";
+
+const engine = labEngines().find(({ name }) => name === "28c") ?? labEngines()[0]!;
+
+describe(`an agent on engine ${engine.name}`, () => {
+  let world: World;
+  let agent: LocalAgent;
+  beforeAll(async () => {
+    world = await startWorld(engine);
+    agent = await world.start(await world.agent("one"));
+  });
+  afterAll(async () => {
+    await world?.remove();
+  });
+
+  const planOf = (events: readonly StoredEvent[]) => {
+    const { services } = events.find(({ type }) => type === "deployment.plan") as unknown as {
+      services: { name: string; action: string; url: string | null }[];
+    };
+    return Object.fromEntries(services.map(({ name, action }) => [name, action]));
+  };
+  const deploy = async (pr: number, options?: object) => {
+    const { id } = await world.deploy(pr, options);
+    const deployment = await world.ended(id);
+    return { deployment, events: await world.events(id) };
+  };
+
+  test("a pull request becomes running containers, each thing that is the same is built once, and all of it is told in order", async () => {
+    const commit = world.push(1, shop());
+    const { deployment, events } = await deploy(1);
+    expect(deployment).toMatchObject({ state: "running", commit, error: null, attempt: 1 });
+    expect(deployment.url).toMatch(new RegExp(`^http://pr-1-${world.project}\\.localhost(:\\d+)?$`));
+    expect(planOf(events)).toEqual({ front: "build", back: "build", again: "same-as", store: "reuse" });
+    expect(events.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(events.map((_, index) => index + 1));
+    const states = events.filter(({ type }) => type === "deployment.state").map(({ state }) => state);
+    expect(states).toEqual(["claimed", "preparing", "building", "starting"]);
+    expect(events.at(-1)).toMatchObject({ type: "deployment.finished", outcome: "running", commit });
+    const outcomes = events
+      .filter(({ type }) => type === "build.finished")
+      .map(({ service, outcome }) => [service, outcome]);
+    expect(Object.fromEntries(outcomes)).toEqual({
+      front: "built",
+      back: "built",
+      again: "reused",
+      store: "reused",
+    });
+    const text = JSON.stringify(events.filter(({ type }) => type === "step.log"));
+    expect(text).toContain("made-ahoy");
+    const page = await docker(engine, [
+      "exec",
+      await containerOf("front", deployment.environment.id),
+      "wget",
+      "-qO-",
+      "http://127.0.0.1:8080/",
+    ]);
+    expect(page).toBe("one\n");
+  });
+
+  const containerOf = async (service: string, environment: string) =>
+    (
+      await docker(engine, [
+        "ps",
+        "-q",
+        "--filter",
+        `label=sh.galley.service=${service}`,
+        "--filter",
+        `label=sh.galley.environment=${environment}`,
+      ])
+    ).trim();
+
+  test("another pull request of the same files, or one whose change nobody builds, solves nothing", async () => {
+    world.push(2, shop({ "README.md": "changed\n" }));
+    const { deployment, events } = await deploy(2);
+    expect(deployment.state).toBe("running");
+    expect(planOf(events)).toEqual({ front: "reuse", back: "reuse", again: "reuse", store: "reuse" });
+    expect(events.some(({ type }) => type === "step.updated")).toBe(false);
+  });
+
+  test("a change builds what it touches and nothing else", async () => {
+    world.push(1, shop({ "front/index.html": "two\n" }));
+    const { deployment, events } = await deploy(1);
+    expect(planOf(events)).toEqual({ front: "build", back: "reuse", again: "reuse", store: "reuse" });
+    const front = await containerOf("front", deployment.environment.id);
+    expect(await docker(engine, ["exec", front, "cat", "/www/index.html"])).toBe("two\n");
+    const states = events
+      .filter(({ type }) => type === "service.state")
+      .map(({ service, state }) => `${service} ${state}`);
+    expect(states).toContain("back unchanged");
+  });
+
+  test("without cache everything is built anew", async () => {
+    const { deployment, events } = await deploy(1, { useCache: false });
+    expect(deployment.state).toBe("running");
+    expect(planOf(events)).toEqual({ front: "build", back: "build", again: "same-as", store: "reuse" });
+    const steps = events.filter(({ name, state }) => String(name).includes("RUN") && state === "done");
+    expect(steps.length).toBe(1);
+  });
+
+  test("a build that fails tells the line of the Dockerfile, and ends the builds beside it", async () => {
+    world.push(3, {
+      "galley.yml": manifest({
+        web: { kind: "web", build: {}, command: idle },
+        other: { build: { dockerfile: "other.Dockerfile" }, command: idle },
+      }),
+      Dockerfile: "FROM busybox\nRUN echo before && exit 3\n",
+      "other.Dockerfile": "FROM busybox\nRUN sleep 600\n",
+    });
+    const { deployment, events } = await deploy(3);
+    expect(deployment).toMatchObject({ state: "failed", error: { code: "step_failed" } });
+    const finished = events.at(-1) as unknown as {
+      error: { dockerfile: { excerpt: object[] }; exitCode: number };
+    };
+    expect(finished.error.exitCode).toBe(3);
+    expect(finished.error.dockerfile.excerpt).toContainEqual({
+      line: 2,
+      text: "RUN echo before && exit 3",
+      failed: true,
+    });
+    const outcomes = events
+      .filter(({ type }) => type === "build.finished")
+      .map(({ service, outcome }) => [service, outcome]);
+    expect(Object.fromEntries(outcomes)).toEqual({ web: "failed", other: "cancelled" });
+  });
+
+  test("a manifest that is wrong, a ref that is not there and a service that ends at once fail with what to do", async () => {
+    world.push(4, { "galley.yml": "version: 1\nservices: {web: {}}\n" });
+    expect((await deploy(4)).deployment).toMatchObject({
+      state: "failed",
+      error: { code: "manifest_invalid" },
+    });
+    expect((await deploy(99)).deployment).toMatchObject({
+      state: "failed",
+      error: { code: "git_ref_not_found" },
+    });
+    world.push(5, {
+      "galley.yml": manifest({
+        web: { image: "busybox:latest", command: ["sh", "-c", "echo broken; exit 7"] },
+      }),
+    });
+    const { deployment } = await deploy(5);
+    expect(deployment.error).toMatchObject({ code: "container_failed" });
+    expect(deployment.error?.message).toContain("broken");
+  });
+
+  test("secrets reach the service and the build that ask for them, and nothing else", async () => {
+    const secret = "s3cr3t-of-the-project";
+    await world.call("PUT", `/projects/${world.project}/secrets/API_KEY`, { value: secret });
+    await world.call("PUT", `/projects/${world.project}/env`, { env: { COLOUR: "blue" } });
+    world.push(6, {
+      "galley.yml": manifest({
+        asks: { build: { secrets: ["API_KEY"] }, secrets: ["API_KEY"], command: idle },
+        plain: { image: "busybox:latest", command: idle },
+      }),
+      Dockerfile:
+        "FROM busybox\nRUN --mount=type=secret,id=API_KEY,required=true echo has $(cat /run/secrets/API_KEY) && wc -c < /run/secrets/API_KEY\n",
+    });
+    const { deployment, events } = await deploy(6);
+    expect(deployment, JSON.stringify(deployment.error)).toMatchObject({ state: "running" });
+    const told = JSON.stringify(events);
+    expect(told).not.toContain(secret);
+    expect(told).toContain("has ***");
+    expect(told).toContain(String(secret.length));
+    const environmentOf = async (service: string) =>
+      await docker(engine, ["exec", await containerOf(service, deployment.environment.id), "env"]);
+    expect(await environmentOf("asks")).toContain(`API_KEY=${secret}`);
+    expect(await environmentOf("plain")).not.toContain(secret);
+    expect(await environmentOf("plain")).toContain("COLOUR=blue");
+    const history = await docker(engine, [
+      "history",
+      "--no-trunc",
+      "--format",
+      "{{.CreatedBy}}",
+      await imageOf("asks", deployment.environment.id),
+    ]);
+    expect(history).not.toContain(secret);
+    expect(agent.log.join("\n")).not.toContain(secret);
+
+    world.push(6, {
+      "galley.yml": manifest({ web: { image: "busybox:latest", command: idle, secrets: ["ABSENT"] } }),
+    });
+    const second = await deploy(6);
+    expect(second.deployment.error).toMatchObject({ code: "manifest_invalid" });
+    expect(second.deployment.error?.message).toContain("asks for the secret ABSENT");
+  });
+
+  const imageOf = async (service: string, environment: string) =>
+    (
+      await docker(engine, ["inspect", "--format", "{{.Image}}", await containerOf(service, environment)])
+    ).trim();
+
+  test("terminating removes everything of an environment and nothing of the others", async () => {
+    const { deployment } = await deploy(2);
+    const other = await containerOf("front", deployment.environment.id);
+    expect(other).not.toBe("");
+    const environments = await world.call<{ environments: { id: string; name: string }[] }>(
+      "GET",
+      `/environments?project=${world.project}`,
+    );
+    const first = environments.environments.find(({ name }) => name === "pr-1")!;
+    const { id } = await world.call<{ id: string }>("POST", `/environments/${first.id}/terminate`);
+    expect(await world.ended(id)).toMatchObject({ state: "terminated" });
+    expect(await containerOf("front", first.id)).toBe("");
+    expect(await containerOf("front", deployment.environment.id)).toBe(other);
+    const networks = await docker(engine, [
+      "network",
+      "ls",
+      "--filter",
+      `label=sh.galley.environment=${first.id}`,
+      "-q",
+    ]);
+    expect(networks.trim()).toBe("");
+    expect((await leftOf(engine, agent.id)).length).toBeGreaterThan(0);
+  });
+
+  test("health and metrics answer on this machine", async () => {
+    const health = await fetch(`http://127.0.0.1:${agent.healthPort}/healthz`);
+    expect(await health.json()).toEqual({
+      status: "ok",
+      checks: { bus: "ok", docker: "ok", disk: "ok", spool: "ok" },
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${agent.healthPort}/metrics`)).text();
+    expect(metrics).toMatch(/galley_agent_deployments_total\{outcome="running"\} [1-9]/);
+    expect(metrics).toContain("nodejs_eventloop_lag_p99_seconds");
+    expect((await fetch(`http://127.0.0.1:${agent.healthPort}/x`)).status).toBe(404);
+  });
+});
