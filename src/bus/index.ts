@@ -13,6 +13,13 @@ export { revokeAgentKey, syncRevocations } from "./auth/revoke.js";
 export { type ServerConfigOptions, serverConfig } from "./auth/server-config.js";
 export { type BusConnection, type BusConnectionOptions, type BusEvent, connectBus } from "./connection.js";
 export {
+  type ConsumeOptions,
+  consumeEvents,
+  type EventConsumer,
+  type IncomingBatch,
+  type IncomingEvent,
+} from "./ingest.js";
+export {
   ensureJobConsumer,
   inspectJobQueue,
   type JobConsumerOptions,

@@ -4,7 +4,7 @@ import type { Delivery } from "./delivery.js";
 import { jobAckWaitMs, parseJob } from "./job-consumers.js";
 import type { BusLog } from "./log.js";
 import type { JobMessage } from "./messages.js";
-import { pull } from "./pull.js";
+import { type Pull, pull } from "./pull.js";
 import { jobConsumer, streams, subjects } from "./subjects.js";
 import { backoffMs, pause } from "./within.js";
 
@@ -50,7 +50,9 @@ export function openJobQueue(options: JobQueueOptions): JobQueue {
   const subject = subjects.jobs(agent);
   const stop = new AbortController();
   const waiters: ((job: ClaimedMessage) => void)[] = [];
-  let pulls = 0;
+  /** Loops that pull, and the pulls that are open. */
+  let loops = 0;
+  const pulls = new Set<Pull>();
 
   const onDelivery = (delivery: Delivery) => {
     const message = delivery.subject === subject ? parseJob(delivery.data) : undefined;
@@ -65,21 +67,24 @@ export function openJobQueue(options: JobQueueOptions): JobQueue {
 
   /** Keeps as many pulls open as there are calls that wait. */
   const keepPulling = async () => {
-    pulls += 1;
+    loops += 1;
     let failures = 0;
     try {
-      while (waiters.length >= pulls && !stop.signal.aborted) {
+      while (waiters.length >= loops && !stop.signal.aborted) {
         if (!connection.connected) {
           await connectedAgain(connection, stop.signal);
           continue;
         }
-        const end = await pull(connection, {
+        const one = pull(connection, {
           stream: streams.jobs,
           consumer: jobConsumer(agent),
           batch: 1,
           expiresMs,
           onDelivery,
-        }).ended;
+        });
+        pulls.add(one);
+        const end = await one.ended;
+        pulls.delete(one);
         if (end.kind !== "refused") {
           failures = 0;
           if (end.kind === "lost") await pause(50, stop.signal); // its new leader is not there at once
@@ -91,7 +96,7 @@ export function openJobQueue(options: JobQueueOptions): JobQueue {
         await pause(backoffMs(failures, 100, 5_000), stop.signal);
       }
     } finally {
-      pulls -= 1;
+      loops -= 1;
     }
   };
 
@@ -106,16 +111,20 @@ export function openJobQueue(options: JobQueueOptions): JobQueue {
         const abort = () => {
           const place = waiters.indexOf(taker);
           if (place >= 0) waiters.splice(place, 1);
+          for (const one of [...pulls].slice(waiters.length)) one.end();
           reject(signal.reason);
         };
         signal.addEventListener("abort", abort, { once: true });
         waiters.push(taker);
-        if (pulls < waiters.length)
+        if (loops < waiters.length)
           keepPulling().catch((error: unknown) =>
             log.error({ error: String(error) }, "asking for jobs failed"),
           );
       }),
-    close: () => stop.abort(),
+    close: () => {
+      stop.abort();
+      for (const one of pulls) one.end();
+    },
   };
 
   function claimed(delivery: Delivery, message: JobMessage): ClaimedMessage {

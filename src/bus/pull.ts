@@ -11,7 +11,7 @@ export interface PullOptions {
   readonly maxBytes?: number;
   /** When the bus ends it, from now. */
   readonly expiresMs: number;
-  /** Called for every message; after `end()` too, for what was on its way. Must not throw. */
+  /** Called for every message; for a moment after `end()`, too. Must not throw. */
   readonly onDelivery: (delivery: Delivery) => void;
 }
 
@@ -26,7 +26,7 @@ export type PullEnd =
 
 export interface Pull {
   readonly ended: Promise<PullEnd>;
-  /** Wants no more. What the bus sends all the same until the pull expires is still delivered. */
+  /** Wants no more. What is on its way already is still delivered, before `ended` resolves. */
   end(): void;
 }
 
@@ -43,7 +43,6 @@ export function pull(connection: BusConnection, options: PullOptions): Pull {
   const { stream, consumer, batch, maxBytes, expiresMs, onDelivery } = options;
   const inbox = createInbox(connection.inbox);
   let received = 0;
-  let wanted = true;
   let settle: (end: PullEnd) => void = () => {};
   const ended = new Promise<PullEnd>((resolve) => {
     settle = resolve;
@@ -54,14 +53,14 @@ export function pull(connection: BusConnection, options: PullOptions): Pull {
     if (!subscription.isClosed()) subscription.unsubscribe();
     settle(end);
   };
-  const listen = (ms: number) => setTimeout(() => finish(wanted ? { kind: "lost" } : { kind: "done" }), ms);
-  let silence = listen(silenceMs);
+  const listen = () => setTimeout(() => finish({ kind: "lost" }), silenceMs);
+  let silence = listen();
   const offLost = connection.on("lost", () => finish({ kind: "lost" }));
   const subscription = nats.subscribe(inbox, {
     callback: (error, message) => {
       if (error) return finish({ kind: "refused", reason: wordsOf(error) });
       clearTimeout(silence);
-      silence = listen(silenceMs);
+      silence = listen();
       const delivery = message.subject === inbox ? undefined : asDelivery(message, nats);
       if (delivery) {
         received += 1;
@@ -96,9 +95,10 @@ export function pull(connection: BusConnection, options: PullOptions): Pull {
   return {
     ended,
     end: () => {
-      if (!wanted) return;
-      wanted = false;
-      // An unsubscribe now could cross a message on its way, which then nobody has until its ack wait is over.
+      if (subscription.isClosed() || subscription.isDraining() || nats.isClosed()) return;
+      // Drained, not unsubscribed: nobody would have what crosses it, until its ack wait is over.
+      const done = () => finish({ kind: "done" });
+      subscription.drain().then(done, done);
     },
   };
 }

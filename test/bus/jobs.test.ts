@@ -84,19 +84,20 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
     await expect(given).rejects.toThrow("drained");
   });
 
-  test("a job for which nobody waits any more is handed back, and comes to the next call", async () => {
+  test("a call that is given up takes no job", async () => {
     const { id, queue } = await newAgent();
-    const stop = new AbortController();
-    const given = queue.next(stop.signal);
-    await until(async () => (await inspectJobQueue(server, id))!.waiting === 1);
-    stop.abort(new Error("drained"));
-    await expect(given).rejects.toThrow("drained");
-    await publishJob(server, id, deploy("d1")); // goes to the pull that is still open
-    await until(async () => (await inspectJobQueue(server, id))!.unacknowledged === 1);
-    const job = await queue.next(soon());
-    expect(job.message.deployment).toBe("d1");
-    expect(job.delivery).toBe(2);
-    await job.ack();
+    for (let round = 1; round <= 20; round += 1) {
+      const stop = new AbortController();
+      const given = queue.next(stop.signal).catch(() => undefined);
+      if (round % 2 === 0) await until(async () => (await inspectJobQueue(server, id))!.waiting === 1);
+      const published = publishJob(server, id, deploy(`d${round}`)); // may cross the abort
+      stop.abort();
+      const job = (await given) ?? (await queue.next(soon()));
+      expect(job.message.deployment).toBe(`d${round}`);
+      await published;
+      await job.ack();
+    }
+    expect(await inspectJobQueue(server, id)).toMatchObject({ jobs: [], pending: 0, unacknowledged: 0 });
   });
 
   test("what is handed back comes again, counted", async () => {
