@@ -40,6 +40,12 @@ export async function createNetwork(
     return made.id;
   } catch (error) {
     if (spec.subnet && statusOf(error) === 403 && /overlap/i.test(engineMessage(error))) return undefined;
+    if (statusOf(error) === 409) {
+      throw new GalleyError("conflict", `network ${spec.name} is there and was not made for this`, {
+        hint: `Another agent on this engine may have made it: docker network inspect ${spec.name}.`,
+        cause: error,
+      });
+    }
     if (/address pool/i.test(engineMessage(error)) && !signal.aborted) {
       throw new GalleyError(
         "engine_error",

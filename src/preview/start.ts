@@ -127,7 +127,7 @@ export async function startEnvironment(
     for (const { id } of older) await removeContainer(docker, id, signal, STOP_SECONDS);
     const stays = current?.running && current.settings === settingsOf(plan);
     if (stays && !service.dependsOn.some((needed) => replaced.has(needed))) {
-      await waitUntilUp(docker, current.id, service, network, probe, signal);
+      await waitUntilUp(docker, current.id, service, { network, probe, settled: true }, signal);
       onState?.(service.name, "unchanged");
       return current.id;
     }
@@ -135,7 +135,7 @@ export async function startEnvironment(
     if (current) await removeContainer(docker, current.id, signal, STOP_SECONDS);
     onState?.(service.name, "starting");
     const id = await startContainer(docker, containerOf(plan, options.deployment, number), signal);
-    await waitUntilUp(docker, id, service, network, probe, signal);
+    await waitUntilUp(docker, id, service, { network, probe }, signal);
     onState?.(service.name, "healthy");
     return id;
   }

@@ -12,35 +12,45 @@ const SETTLE_MS = 1_000;
 const MAX_RESTARTS = 3;
 const LOG_LINES = 20;
 
+export interface WaitOptions {
+  /** The environment's, on which the service is asked by its address. */
+  readonly network: string;
+  readonly probe: Probe;
+  /** It runs since an earlier deployment: that it lives is enough where nothing can be asked. Default: false. */
+  readonly settled?: boolean;
+}
+
 /**
  * Waits until a service answers: `health.path` over HTTP where the manifest has one, else the image's own health check, else until
  * it has lived a second.
  *
- * @param network the environment's, on which the service is asked by its address
  * @throws GalleyError container_failed when it ended, container_unhealthy at the deadline; both with its last lines
  */
 export async function waitUntilUp(
   docker: Docker,
   id: string,
   service: Service,
-  network: string,
-  probe: Probe,
+  { network, probe, settled = false }: WaitOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const seconds = service.health?.timeoutSeconds ?? 60;
   const deadline = Date.now() + seconds * 1000;
-  let began = Date.now();
+  let began = settled ? 0 : Date.now();
+  /** A container that has lived for long may have been started again often, and be well. */
+  let before: number | undefined = settled ? undefined : 0;
   let restarts = 0;
   let last = "it has not answered";
   for (;;) {
     signal.throwIfAborted();
+    // What is told was true when it was asked for, and may be long over when a busy engine's answer is here.
+    const asked = Date.now();
     const state = await inspectContainer(docker, id, signal);
-    if (!state?.running || state.restarts > MAX_RESTARTS)
+    before ??= state?.restarts ?? 0;
+    if (!state?.running || state.restarts - before > MAX_RESTARTS)
       throw await ended(docker, id, service, state, signal);
-    if (state.restarts > restarts) {
-      restarts = state.restarts;
-      began = Date.now();
-    }
+    // It counts as started again already while it waits for that.
+    if (state.restarts - before > restarts || state.restarting) began = Date.now();
+    restarts = state.restarts - before;
     if (state.restarting) {
       last = `it ended with exit code ${state.exitCode} and is started again`;
     } else if (service.health) {
@@ -50,7 +60,7 @@ export async function waitUntilUp(
     } else if (state.health) {
       if (state.health === "healthy") return;
       last = `its health check says ${state.health}`;
-    } else if (Date.now() - began >= SETTLE_MS) {
+    } else if (asked - began >= SETTLE_MS) {
       return;
     }
     if (Date.now() > deadline) {

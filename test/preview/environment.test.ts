@@ -201,7 +201,7 @@ onEachEngine(
       await expect(startEnvironment(docker, local.manifest, local.options)).rejects.toMatchObject({
         message: expect.stringContaining("nothing answers on port 8080"),
       });
-      const wrong = made({ front: web("x", { health: { path: "/none", timeout: 1 } }) });
+      const wrong = made({ front: web("x", { health: { path: "/none", timeout: 5 } }) });
       await expect(startEnvironment(docker, wrong.manifest, wrong.options)).rejects.toMatchObject({
         message: expect.stringContaining("/none answers 404 instead of 200"),
       });
@@ -215,11 +215,9 @@ onEachEngine(
         },
       });
       const { services } = await startEnvironment(docker, manifest, options);
-      expect(await inspectContainer(docker, services.get("back")?.container ?? "", soon())).toMatchObject({
-        running: true,
-        restarting: false,
-        restarts: 1,
-      });
+      const container = services.get("back")?.container ?? "";
+      const state = await inspectContainer(docker, container, soon());
+      expect(state).toMatchObject({ running: true, restarting: false, restarts: 1 });
     });
 
     test("health can be asked from a container in the service's own network", async () => {

@@ -82,6 +82,18 @@ onEachEngine(
       expect(new Set(await Promise.all(wanting.map(subnetOf))).size).toBe(4);
     });
 
+    test("an environment that another agent has is told, and left as it is", async () => {
+      const one = made();
+      const { services } = await startEnvironment(docker, one.manifest, one.options);
+      const owner = { ...one.owner, agent: labName("agt") };
+      await expect(startEnvironment(docker, one.manifest, { ...one.options, owner })).rejects.toMatchObject({
+        code: "conflict",
+      });
+      await stopEnvironment(docker, owner, soon());
+      const container = services.get("idle")?.container ?? "";
+      expect(await inspectContainer(docker, container, soon())).toMatchObject({ running: true });
+    });
+
     test("an environment with many services has room for all of them twice", async () => {
       const many = made(Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`s${n}`, idle])));
       await startEnvironment(docker, many.manifest, many.options);
