@@ -40,6 +40,8 @@ await build({
   // CommonJS, because V8's code cache can be given to a script and not to a module.
   format: "cjs",
   target: "node20",
+  // As `require`: a script that comes from the code cache has no `import()` (Node 20 loses the callback that resolves it).
+  supported: { "dynamic-import": false },
   // Names are kept: they are what a stack trace is read by.
   minifyWhitespace: true,
   minifySyntax: true,

@@ -5,7 +5,7 @@
 "use strict";
 const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { constants, Script } = require("node:vm");
+const { Script } = require("node:vm");
 
 const filename = join(__dirname, "galley.cjs");
 const cacheFile = `${filename}.cache`;
@@ -16,11 +16,7 @@ try {
   // none was made
 }
 // One byte a character: half the memory of what UTF-8 would be decoded into, and faster.
-const script = new Script(readFileSync(filename, "latin1"), {
-  filename,
-  cachedData,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-});
+const script = new Script(readFileSync(filename, "latin1"), { filename, cachedData });
 if (process.env.GALLEY_WRITE_CODE_CACHE === "1") {
   // With what has been compiled until now; the build runs a command that loads what builds need.
   process.on("exit", () => writeFileSync(cacheFile, script.createCachedData()));

@@ -1,41 +1,46 @@
 import type { Command } from "commander";
-import type { UpFlags } from "./flags/up-flags.js";
+import { collect } from "./flags/collect.js";
+import type { UpFlags } from "./up/run-local.js";
+import type { DownFlags } from "./up/run-local-down.js";
 
 export function registerUp(program: Command): void {
   program
     .command("up")
-    .summary("build the services of a repository and start them")
+    .summary("run a whole Galley on this machine")
     .description(
-      "Reads galley.yml at a commit, builds its services side by side from the repository's objects, starts them in order and prints the URL of the public one.",
+      "Starts the bus, the server with its embedded database, an agent and an ingress, and deploys what is asked for. Everything is kept in one directory; a second start finds it.",
     )
-    .argument("[repository]", "a local repository, with #REF for a commit, branch or tag", ".")
-    .option("-d, --detach", "leave everything running and return")
-    .option("--port <number>", "port of the URL on this machine (default: a free one)")
-    .option("--progress <kind>", "auto, tty, plain, rawjson, json or quiet")
+    .option("--project <name=url>", "a repository to connect, repeatable", collect, [])
+    .option("--pr <project#number>", "a pull request to deploy, repeatable", collect, [])
+    .option("--port <number>", "port of the previews' URLs (default: the last one, at first 8000)")
+    .option("--data-dir <path>", "where everything is kept (default: ~/.local/share/galley)")
+    .option("--nats-server <path>", "the nats-server to run", "nats-server")
+    .option("--progress <kind>", "auto, tty, plain or quiet")
     .addHelpText(
       "after",
       `
 Examples:
-  galley up                     the commit that is checked out here
-  galley up ./shop.git#main
-  galley up --detach; galley down
+  galley up --project shop=https://github.com/acme/shop.git --pr shop#7
+  galley up                     what is there already, for example after a restart
+  galley down                   takes all previews down
 
-Exit codes: 0 it ran, 1 a build or a container failed, 2 wrong usage, 130 interrupted.`,
+Exit codes: 0 ended by Ctrl-C, 1 something failed, 2 wrong usage, 130 interrupted while it started.`,
     )
-    .action(async (repository: string, flags: UpFlags) => {
-      const { runUp } = await import("./run-up.js");
-      process.exitCode = await runUp(repository, flags, process);
+    .action(async (flags: UpFlags) => {
+      const { runLocal } = await import("./up/run-local.js");
+      process.exitCode = await runLocal(flags, process);
     });
 
   program
     .command("down")
-    .summary("stop what `galley up` started")
+    .summary("take down the previews of `galley up`")
     .description(
-      "Removes the containers, the network and the volumes of a repository's environment; images and caches stay.",
+      "Removes the containers, networks and volumes of every preview on this machine's Galley, which is started for that where it does not run. Projects, history, images and caches stay.",
     )
-    .argument("[repository]", "the repository that was given to `galley up`", ".")
-    .action(async (repository: string) => {
-      const { runDown } = await import("./run-down.js");
-      process.exitCode = await runDown(repository, process);
+    .option("--data-dir <path>", "the directory that `galley up` had")
+    .option("--nats-server <path>", "the nats-server to run", "nats-server")
+    .action(async (flags: DownFlags) => {
+      const { runLocalDown } = await import("./up/run-local-down.js");
+      process.exitCode = await runLocalDown(flags, process);
     });
 }

@@ -1,0 +1,163 @@
+import { connect } from "node:net";
+import { join } from "node:path";
+import { agentsAnswer } from "../api/answers.js";
+import type { Api } from "../api/client.js";
+import { type Child, startChild } from "./child.js";
+import { type Layout, readSecrets } from "./layout.js";
+import { endLeftovers, noteEnded, type RunState, readRunState, writeRunState } from "./leftovers.js";
+import { freePort } from "./ports.js";
+import { agentToken, localAgent, signIn } from "./sign-in.js";
+
+export interface InstallationOptions {
+  readonly layout: Layout;
+  /** Path of a nats-server, 2.9 or newer; `docker`: its image, from Docker Hub. */
+  readonly natsServer: string;
+  /** Port of the previews' URLs; 0: the last one, else any. */
+  readonly port: number;
+  readonly env: NodeJS.ProcessEnv;
+  /** Script of this command. */
+  readonly command: string;
+  readonly signal: AbortSignal;
+  /** What is being done. */
+  readonly say: (text: string) => void;
+}
+
+export interface Installation {
+  readonly url: string;
+  readonly ingressPort: number;
+  readonly api: Api;
+  /** Resolves when a part has ended by itself, with a sentence. */
+  readonly broken: Promise<string>;
+  /** Drains the agent, then stops the rest. Containers of previews go on. */
+  stop(): Promise<void>;
+}
+
+/** Starting includes migrations on a slow disk; the agent asks the engine many things. */
+const startMs = 60_000;
+/** What the agent gets to end what it has; its own grace period is shorter. */
+const drainMs = 45_000;
+const stopMs = 15_000;
+
+/**
+ * Starts bus, server, agent and ingress on this machine, each in a process of its own and by the same commands that compose runs.
+ * Throws the first failure, with everything stopped again.
+ */
+export async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { layout, signal, say } = options;
+  const before = readRunState(layout);
+  if (before) await endLeftovers(layout, before, signal);
+  const ports = {
+    ingress: await freePort(options.port || (before?.ports.ingress ?? 8000)),
+    server: await freePort(before?.ports.server ?? 8001),
+    bus: await freePort(before?.ports.bus ?? 8002),
+  };
+  const children: Child[] = [];
+  const state = (): RunState => ({ pid: process.pid, children: children.map(({ pid }) => pid), ports });
+  const start = (name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv) => {
+    const logFile = join(layout.logs, `${name}.log`);
+    const child = startChild({ name: `the ${name}`, command, args, env, logFile });
+    children.push(child);
+    writeRunState(layout, state());
+    return child;
+  };
+  const galley = (name: string, args: readonly string[], env: NodeJS.ProcessEnv) =>
+    start(name, process.execPath, [options.command, ...args], { ...options.env, ...env });
+  const stop = async () => {
+    // The agent first: what it still has to say passes the others.
+    for (const name of ["the agent", "the ingress", "the server", "the bus"]) {
+      const child = children.find((one) => one.name === name);
+      await child?.stop(name === "the agent" ? drainMs : stopMs);
+    }
+    noteEnded(layout, state());
+  };
+  try {
+    const secrets = readSecrets(layout);
+    const url = `http://localhost:${ports.server}`;
+    const natsUrl = `nats://127.0.0.1:${ports.bus}`;
+    say("starting the bus and the server");
+    const inDocker = options.natsServer === "docker";
+    const config = await busConfig(layout, ports.bus, inDocker ? "0.0.0.0" : "127.0.0.1");
+    const { command, args } = inDocker
+      ? busInDocker(layout, ports.bus, config)
+      : { command: options.natsServer, args: ["--config", config] };
+    const bus = start("bus", command, args, options.env);
+    await bus.ready(() => listens(ports.bus), startMs, signal);
+    const server = galley("server", ["server"], {
+      GALLEY_DATA_DIR: layout.server,
+      GALLEY_MASTER_KEY: secrets.masterKey,
+      GALLEY_HOST: "127.0.0.1",
+      GALLEY_PORT: String(ports.server),
+      GALLEY_PUBLIC_URL: url,
+      GALLEY_NATS_URL: natsUrl,
+      GALLEY_INGRESS_PORT: String(ports.ingress),
+      GALLEY_ALLOW_LOCAL_REPOSITORIES: "true",
+    });
+    await server.ready(() => answers(`${url}/readyz`), startMs, signal);
+    const api = await signIn(layout, url, signal);
+    say("starting the agent and the ingress");
+    const agent = galley("agent", ["agent", "run"], {
+      GALLEY_CONTROL_PLANE_URL: url,
+      GALLEY_NATS_URL: natsUrl,
+      GALLEY_AGENT_TOKEN: await agentToken(layout, api),
+      GALLEY_DATA_DIR: layout.agent,
+      GALLEY_HEALTH_PORT: "0",
+    });
+    const ingress = galley("ingress", ["ingress", "--port", String(ports.ingress)], {});
+    await ingress.ready(() => listens(ports.ingress), startMs, signal);
+    await agent.ready(
+      async () => {
+        const { agents } = await api.get("/agents", agentsAnswer);
+        return agents.some(({ name, online }) => name === localAgent && online);
+      },
+      startMs,
+      signal,
+    );
+    const broken = Promise.race(
+      children.map((child) =>
+        child.ended.then((how) => `${child.name} ended by itself (${how}); see ${layout.logs}.`),
+      ),
+    );
+    return { url, ingressPort: ports.ingress, api, broken, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Writes the configuration of the bus, drawing its keys at the first run. */
+async function busConfig(layout: Layout, port: number, host: string): Promise<string> {
+  const { initServer, writeBusConfig } = await import("../../server/index.js");
+  const { env } = await initServer(layout.server);
+  return await writeBusConfig(env.GALLEY_BUS_DIR ?? join(layout.server, "bus"), {
+    host,
+    port,
+    directory: layout.bus,
+  });
+}
+
+/** Where there is no nats-server but Docker Hub can be reached. The container is the process: it goes when that ends. */
+function busInDocker({ root }: Layout, port: number, config: string): { command: string; args: string[] } {
+  const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
+  return {
+    command: "docker",
+    args: [
+      ...["run", "--rm", "--name", `galley-bus-${port}`, "--user", user, "--entrypoint", "/nats-server"],
+      ...["--publish", `127.0.0.1:${port}:${port}`, "--volume", `${root}:${root}`],
+      ...["nats:2.12", "--config", config],
+    ],
+  };
+}
+
+const listens = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const answer = (value: boolean) => {
+      socket.destroy();
+      resolve(value);
+    };
+    socket.once("connect", () => answer(true));
+    socket.once("error", () => answer(false));
+  });
+
+const answers = async (url: string): Promise<boolean> =>
+  (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok;
