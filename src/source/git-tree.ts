@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { BuildKitError, type ContextTree, createIndexedTree } from "../buildkit/index.js";
 import { GalleyError } from "../errors/index.js";
 import { gitDirectoryOf } from "./git-process.js";
@@ -65,6 +66,8 @@ export async function createGitTree(options: GitTreeOptions): Promise<GitTree> {
   const ref = checkedRef(options.commit);
   const deadline = AbortSignal.timeout(options.timeoutMs ?? 120_000);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+  // Every object that is read listens.
+  setMaxListeners(0, signal);
   const sources = options.sources ?? localSources(repository);
   signal.throwIfAborted();
   const tree = new LoadedTree();

@@ -16,11 +16,12 @@ import {
   removeLeftovers,
   removeStaleLocks,
 } from "./mirror-directory.js";
-import { lockMirror, type MirrorLock } from "./mirror-lock.js";
-import { commitsOf, deleteRefs, initBare, localRefs, tidy } from "./mirror-repository.js";
+import { lockMirror } from "./mirror-lock.js";
+import { commitsOf, initBare, localRefs, tidy } from "./mirror-repository.js";
+import { update, type Wanted, type Work } from "./mirror-update.js";
 import { checkedPattern, checkedRef, checkedRemoteRef, commitRef, isCommitId } from "./ref-names.js";
 import { noSuchRef } from "./remote-failure.js";
-import { fetchInto, listRemoteRefs, type RemoteGit } from "./remote-git.js";
+import { listRemoteRefs, type RemoteGit } from "./remote-git.js";
 import { parseRemote, type Remote } from "./remote-url.js";
 
 export interface MirrorOptions {
@@ -78,15 +79,6 @@ export interface Mirror {
 /** Opens a mirror; nothing happens on disk before the first fetch. Throws `config_invalid` for a bad address or key. */
 export function openMirror(options: MirrorOptions): Mirror {
   return new BareMirror(options);
-}
-
-interface Wanted {
-  /** As the caller has it. */
-  readonly ref: string;
-  /** As the remote has it: a full ref or a commit's id. */
-  readonly source: string;
-  /** Where it is kept here. */
-  readonly target: string;
 }
 
 const silent: SourceLog = { info: () => {}, warn: () => {} };
@@ -207,7 +199,7 @@ class BareMirror implements Mirror {
       if (lock.inherited) await removeStaleLocks(this.path);
       await removeLeftovers(this.places);
       const work: Work = { wanted, results, signal, onProgress, lock };
-      if (!(await isWhole(this.path)) || !(await this.update(this.path, work))) await this.make(work);
+      if (!(await isWhole(this.path)) || (await update(this.talk, this.path, work))) await this.make(work);
       const commits = await commitsOf(
         this.path,
         wanted.map(({ target }) => target),
@@ -258,70 +250,6 @@ class BareMirror implements Mirror {
     return wanted;
   }
 
-  /** Fetches into a repository. False when that is damaged. */
-  private async update(path: string, work: Work): Promise<boolean> {
-    const { results, signal, onProgress, lock } = work;
-    let rest = work.wanted.filter(({ ref }) => !results.has(ref));
-    let cleared = false;
-    while (rest.length > 0) {
-      const failure = await fetchInto(this.talk, {
-        path,
-        refspecs: rest.map(({ source, target }) => `+${source}:${target}`),
-        signal,
-        onProgress,
-        onStart: (pid) => void lock.addChild(pid).catch(() => {}),
-      });
-      if (failure === undefined) return true;
-      if (failure.kind === "damaged") return false;
-      if (failure.kind === "missing-ref") {
-        const missing = rest.filter(({ source }) => source === failure.ref);
-        if (missing.length === 0) throw failure.error;
-        for (const { ref } of missing) results.set(ref, noSuchRef(this.remote, ref));
-        rest = rest.filter(({ source }) => source !== failure.ref);
-      } else if (failure.kind === "unadvertised" && rest.some(({ source }) => isCommitId(source))) {
-        await this.throughBranches(path, work, rest);
-        rest = rest.filter(({ source }) => !isCommitId(source));
-      } else if (failure.kind === "refs-in-the-way" && !cleared) {
-        cleared = true;
-        await this.clearTheWay(path, rest, signal);
-      } else if (failure.kind === "object-format") {
-        throw new WrongFormat(failure.error);
-      } else {
-        throw failure.error;
-      }
-    }
-    return true;
-  }
-
-  /** For servers that give no commit by its id: everything that has a name is fetched, and the commit looked for in it. */
-  private async throughBranches(
-    path: string,
-    { results, signal, onProgress }: Work,
-    rest: readonly Wanted[],
-  ): Promise<void> {
-    const named = rest.filter(({ source }) => !isCommitId(source));
-    const refspecs = [
-      ...named.map(({ source, target }) => `+${source}:${target}`),
-      "+refs/heads/*:refs/heads/*",
-      "+refs/tags/*:refs/tags/*",
-    ];
-    const failure = await fetchInto(this.talk, { path, refspecs, signal, onProgress });
-    if (failure !== undefined) throw failure.error;
-    const ids = rest.filter(({ source }) => isCommitId(source)).map(({ source }) => source);
-    const found = await commitsOf(path, ids, signal);
-    for (const [at, id] of ids.entries()) results.set(id, found[at] ?? noSuchRef(this.remote, id));
-  }
-
-  /** A branch `a` that became `a/b`, or lock files that a killed git left. */
-  private async clearTheWay(path: string, wanted: readonly Wanted[], signal: AbortSignal): Promise<void> {
-    await removeStaleLocks(path);
-    const local = await localRefs(path, this.git, signal);
-    const inTheWay = local.filter((name) =>
-      wanted.some(({ target }) => name.startsWith(`${target}/`) || target.startsWith(`${name}/`)),
-    );
-    await deleteRefs(path, inTheWay, this.git, signal);
-  }
-
   /** Makes the mirror from nothing, beside the old one, and exchanges them when it is whole. */
   private async make(work: Work): Promise<void> {
     const { signal } = work;
@@ -329,27 +257,29 @@ class BareMirror implements Mirror {
     const wanted = [...work.wanted, ...known.map((name) => ({ ref: name, source: name, target: name }))];
     // What had a result is fetched again: its objects were in what is thrown away.
     const results = new Map<string, string | GalleyError>();
-    for (const format of ["sha1", "sha256"] as const) {
-      const path = await newPlace(this.places);
-      try {
-        await initBare(path, format, this.git, signal);
-        const whole = await this.update(path, { ...work, wanted, results });
-        if (!whole) {
-          throw new GalleyError(
-            "git_failed",
-            `${this.remote.url} sends objects that are damaged or incomplete.`,
-            {
-              hint: "Run git fsck in the repository on the server.",
-            },
-          );
-        }
-        await putInPlace(path, this.places);
-        break;
-      } catch (error) {
+    const path = await newPlace(this.places);
+    try {
+      await initBare(path, "sha1", this.git, signal);
+      let failure = await update(this.talk, path, { ...work, wanted, results });
+      if (failure?.kind === "object-format") {
         await rm(path, { recursive: true, force: true });
-        if (!(error instanceof WrongFormat)) throw error;
-        if (format === "sha256") throw error.error;
+        await initBare(path, "sha256", this.git, signal);
+        failure = await update(this.talk, path, { ...work, wanted, results });
       }
+      if (failure !== undefined) {
+        throw new GalleyError(
+          "git_failed",
+          `${this.remote.url} sends objects that are damaged or incomplete.`,
+          {
+            hint: "Run git fsck in the repository on the server.",
+            cause: failure.error,
+          },
+        );
+      }
+      await putInPlace(path, this.places);
+    } catch (error) {
+      await rm(path, { recursive: true, force: true });
+      throw error;
     }
     for (const { ref } of work.wanted) {
       const result = results.get(ref);
@@ -391,22 +321,6 @@ class BareMirror implements Mirror {
     this.tidying?.abort.abort();
     await this.tidying?.done;
     this.tidying = undefined;
-  }
-}
-
-interface Work {
-  readonly wanted: readonly Wanted[];
-  readonly results: Map<string, string | GalleyError>;
-  readonly signal: AbortSignal;
-  readonly onProgress: (progress: FetchProgress) => void;
-  readonly lock: MirrorLock;
-}
-
-/** The remote has the other kind of ids. */
-class WrongFormat {
-  readonly error: GalleyError;
-  constructor(error: GalleyError) {
-    this.error = error;
   }
 }
 

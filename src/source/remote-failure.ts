@@ -45,7 +45,7 @@ const patterns: readonly [RegExp, (talk: FailedTalk, words: string) => GalleyErr
     authFailed,
   ],
   [
-    /repository( '[^']*')? (not found|does not exist)|does not appear to be a git repository|project you were looking for|returned error: 404|no such project|not a git repository:? '?\//i,
+    /repository( '[^']*')? (not found|does not exist)|does not appear to be a git repository|project you were looking for|returned error: 404|no such project/i,
     notFound,
   ],
   [/operation too slow|timed out after|timeout, server/i, timeout],
