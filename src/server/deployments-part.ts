@@ -13,13 +13,15 @@ import {
 import { GalleyError } from "../errors/index.js";
 import { type AgentDeps, agentRoutes } from "./agents/index.js";
 import { createNotices, deploymentRoutes, type FollowTimes, holdsOrRuns } from "./deployments/index.js";
+import { listenForEvents } from "./ingest/index.js";
 import { createMetrics, measureAnswers, metricsRoute } from "./metrics/index.js";
 import type { MakePart } from "./part.js";
-import { type QueueDeps, queueRoutes } from "./queue/index.js";
+import { dispatchQueued, type QueueDeps, queueRoutes } from "./queue/index.js";
 import { type ReconcileSettings, startReconciler } from "./reconciler/index.js";
 import {
   type ClaimDeps,
   claim,
+  createMasks,
   endDeadJob,
   hearHeartbeat,
   newestOnly,
@@ -100,6 +102,18 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
         for (let end = ends.pop(); end; end = ends.pop()) await end.close();
       };
       try {
+        ends.push(
+          await listenForEvents({
+            connection,
+            db,
+            log,
+            now,
+            maskOf: createMasks(projectForJob, now),
+            metrics,
+            notices,
+            ended: () => dispatchQueued(queue),
+          }),
+        );
         ends.push(
           await onDeadJob({
             connection,

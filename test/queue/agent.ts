@@ -33,7 +33,9 @@ export interface TestAgent {
   readonly key: { readonly publicKey: string; readonly seed: string };
   /** Commands that have come. */
   readonly commands: AgentCommand[];
+  /** Sends a heartbeat, now and each second, until `hush`. What it says stays until it says otherwise. */
   beat(more?: Partial<Heartbeat>): void;
+  hush(): void;
   /** The next job that the bus delivers. */
   next(): Promise<ClaimedMessage>;
   claim(deployment: string, delivery?: number): Promise<ClaimReply>;
@@ -52,6 +54,9 @@ export interface Work {
   /** Sends them as one message, and waits until the bus has it. */
   tell(...bodies: object[]): Promise<void>;
   log(...lines: string[]): Promise<void>;
+  /** Takes the job out of the queue, so that it does not come again in the middle of another test. */
+  settle(): Promise<void>;
+  /** Tells the end, then settles. */
   finish(outcome: string, more?: object): Promise<void>;
 }
 
@@ -92,24 +97,30 @@ export async function createTestAgent(
   const claim: TestAgent["claim"] = (deployment, delivery = 1) =>
     request(connection, id, "claim", { v: 1, deployment, delivery }, claimReply);
 
+  let beating: NodeJS.Timeout | undefined;
+  let said: Omit<Heartbeat, "v" | "at"> = {
+    version: "0.1.0",
+    draining: false,
+    slots: 4,
+    running: [],
+    engine: { version: "28.0.0", api: "1.48", store: "overlay2" },
+    disk: { free: 1e9, total: 2e9 },
+    unsent: 0,
+  };
+
   return {
     id,
     connection,
     key,
     commands,
-    beat: (more = {}) =>
-      void sendHeartbeat(connection, id, {
-        v: 1,
-        at: new Date().toISOString(),
-        version: "0.1.0",
-        draining: false,
-        slots: 4,
-        running: [],
-        engine: { version: "28.0.0", api: "1.48", store: "overlay2" },
-        disk: { free: 1e9, total: 2e9 },
-        unsent: 0,
-        ...more,
-      }),
+    beat: (more = {}) => {
+      said = { ...said, ...more };
+      const say = () => sendHeartbeat(connection, id, { v: 1, at: new Date().toISOString(), ...said });
+      clearInterval(beating);
+      beating = setInterval(say, 1000);
+      say();
+    },
+    hush: () => clearInterval(beating),
     next: () => jobs.next(AbortSignal.timeout(20_000)),
     claim,
     sync: (running, environments) =>
@@ -121,6 +132,7 @@ export async function createTestAgent(
       return work(connection, id, message, reply);
     },
     close: async () => {
+      clearInterval(beating);
       jobs.close();
       hearing.close();
       await connection.close();
@@ -132,6 +144,12 @@ function work(connection: BusConnection, agent: string, message: ClaimedMessage,
   const { deployment } = message.message;
   const { job, attempt } = granted;
   let seq = 0;
+  let settled = false;
+  const settle = async () => {
+    if (settled) return;
+    settled = true;
+    await message.ack(AbortSignal.timeout(10_000));
+  };
   const events: Work["events"] = (...bodies) =>
     bodies.map((body) => {
       seq += 1;
@@ -167,8 +185,9 @@ function work(connection: BusConnection, agent: string, message: ClaimedMessage,
         error: null,
       };
       await publish(connection, subjects.events(agent, deployment), events({ ...body, ...more }));
-      await message.ack(AbortSignal.timeout(10_000));
+      await settle();
     },
+    settle,
   };
 }
 

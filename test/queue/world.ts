@@ -8,10 +8,8 @@ import { createLog } from "../../src/server/http/index.js";
 import { parseConfig, type RunningServer } from "../../src/server/index.js";
 import { startServerOf } from "../../src/server/start.js";
 import { startBus, type TestBus } from "../support/bus.js";
+import type { TestDatabases } from "../support/databases.js";
 import { createTestAgent, type TestAgent } from "./agent.js";
-
-export type DatabaseKind = "pglite" | "postgres";
-export const databaseKinds: readonly DatabaseKind[] = ["pglite"];
 
 /** Times so short that a test need not wait, and so long that a busy machine does not miss them. */
 export const quick: DeploymentsOptions = {
@@ -48,8 +46,12 @@ export interface World {
   /** Stops the server as SIGTERM does. */
   stopServer(): Promise<void>;
   startServer(options?: DeploymentsOptions): Promise<void>;
+  /** Another server beside it, on the same bus and database; not on the embedded one. Resolves with its URL. */
+  startSecond(): Promise<string>;
   remove(): Promise<void>;
   readonly token: string;
+  /** How many milliseconds the servers' clock is ahead. */
+  readonly clock: { ahead: number };
 }
 
 export interface Deployment {
@@ -66,7 +68,10 @@ export interface Deployment {
   readonly error: { readonly code: string; readonly hint: string | null } | null;
 }
 
-export async function startWorld(_kind: DatabaseKind, options: DeploymentsOptions = quick): Promise<World> {
+export async function startWorld(
+  databases: TestDatabases,
+  options: DeploymentsOptions = quick,
+): Promise<World> {
   const directory = await mkdtemp(join(tmpdir(), "galley-queue-"));
   const bus = await startBus();
   const logged: string[] = [];
@@ -79,28 +84,36 @@ export async function startWorld(_kind: DatabaseKind, options: DeploymentsOption
     GALLEY_HOST: "127.0.0.1",
     GALLEY_METRICS_TOKEN: metricsToken,
   });
+  const database = await databases.fresh();
+  const clock = { ahead: 0 };
   let server: RunningServer | undefined;
+  let second: RunningServer | undefined;
   let token = "";
   const agents: TestAgent[] = [];
 
-  const startServer = async (more: DeploymentsOptions = {}) => {
+  const start = async (more: DeploymentsOptions = {}): Promise<RunningServer> => {
     const part = deploymentsPart({ ...options, ...more });
-    server = await startServerOf(
+    const started = await startServerOf(
       [part],
-      { ...config, port: 0 },
+      { ...config, database, port: 0 },
       {
         log,
         signal: new AbortController().signal,
+        now: () => new Date(Date.now() + clock.ahead),
         limits: { perMinute: 1e6, guessesPerMinute: 1e6 },
       },
     );
     await eventually(
       async () => {
-        const answer = await fetch(`${server?.url}/readyz`);
+        const answer = await fetch(`${started.url}/readyz`);
         return answer.status === 200 ? true : undefined;
       },
       async () => `the server is not ready:\n${logged.slice(-20).join("")}`,
     );
+    return started;
+  };
+  const startServer = async (more: DeploymentsOptions = {}) => {
+    server = await start(more);
   };
   const call: World["call"] = async (method, path, body) => {
     const answer = await fetch(`${server?.url}/api/v1${path}`, {
@@ -150,10 +163,15 @@ export async function startWorld(_kind: DatabaseKind, options: DeploymentsOption
 
   return {
     bus,
+    clock,
     logged,
     call,
     until,
     startServer,
+    startSecond: async () => {
+      second = await start();
+      return second.url;
+    },
     get url() {
       return server!.url;
     },
@@ -175,6 +193,7 @@ export async function startWorld(_kind: DatabaseKind, options: DeploymentsOption
     },
     remove: async () => {
       for (const agent of agents) await agent.close();
+      await second?.close();
       await server?.close();
       await bus.remove();
       await rm(directory, { recursive: true, force: true });

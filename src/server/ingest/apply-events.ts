@@ -1,5 +1,6 @@
 import { eq } from "drizzle-orm";
 import type { z } from "zod";
+import type { IncomingEvent } from "../../bus/index.js";
 import type { deploymentEventSchema } from "../../events/index.js";
 import {
   type DeploymentRow,
@@ -12,7 +13,6 @@ import {
   stateAfter,
 } from "../deployments/index.js";
 import { type Database, deployments } from "../store/index.js";
-import type { StoredEvent } from "./parse-batch.js";
 
 type DeploymentEvent = z.infer<typeof deploymentEventSchema>;
 type Finished = Extract<DeploymentEvent, { type: "deployment.finished" }>;
@@ -24,7 +24,7 @@ type Finished = Extract<DeploymentEvent, { type: "deployment.finished" }>;
 export async function applyEvents(
   tx: Database,
   row: DeploymentRow,
-  events: readonly StoredEvent[],
+  events: readonly IncomingEvent[],
   now: Date,
 ): Promise<{ ended: boolean }> {
   let current = row;
@@ -34,7 +34,6 @@ export async function applyEvents(
     await tx.update(deployments).set(change).where(eq(deployments.id, row.id));
   };
   for (const stored of events) {
-    if (!stored.type.startsWith("deployment.")) continue;
     const event = stored as unknown as DeploymentEvent;
     if (event.type === "deployment.source") {
       const { commit, subject, author } = event;

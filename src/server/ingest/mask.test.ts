@@ -25,3 +25,11 @@ test("what is too short to be told from ordinary words stays", () => {
 test("what has the form of a replacement pattern is taken literally", () => {
   expect(maskSecrets(["a$&.*b"])("x a$&.*b")).toBe("x ***");
 });
+
+test("a secret that is an ordinary word does not change what an event is", () => {
+  const event = { type: "step.log", state: "done", lines: [{ stream: "stdout", text: "done at last" }] };
+  expect(maskSecrets(["done", "step", "stdout"])(event)).toEqual({
+    ...event,
+    lines: [{ stream: "stdout", text: "*** at last" }],
+  });
+});

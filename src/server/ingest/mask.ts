@@ -2,10 +2,16 @@
 const shortest = 4;
 const masked = "***";
 
+/** Fields that say what an event is, whose it is and what has become of it: no free text, and not to be broken by a secret like `done`. */
+const structural = new Set([
+  ...["v", "id", "at", "agent", "project", "environment", "deployment", "attempt", "seq", "service", "type"],
+  ...["state", "outcome", "stream", "step", "kind", "action", "code", "started", "completed"],
+]);
+
 export type MaskValue = <T>(value: T) => T;
 
 /**
- * Masks secrets in every text of a JSON value, names of fields excepted. The agent has masked them already; this is the second
+ * Masks secrets in every text of an event, but for names of fields and what is no free text. The agent has masked them already; this is the second
  * line, for what an older or careless agent lets through. Secrets of several lines are found line by line, as logs are lines.
  */
 export function maskSecrets(secrets: Iterable<string>): MaskValue {
@@ -23,7 +29,12 @@ export function maskSecrets(secrets: Iterable<string>): MaskValue {
     if (typeof value === "string") return maskText(value);
     if (Array.isArray(value)) return value.map(walk);
     if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        structural.has(key) && typeof inner === "string" ? inner : walk(inner),
+      ]),
+    );
   };
   return (value) => walk(value) as typeof value;
 }

@@ -1,14 +1,10 @@
 import { eq, sql } from "drizzle-orm";
+import type { IncomingBatch, IncomingEvent } from "../../bus/index.js";
 import { lockDeployment } from "../deployments/index.js";
 import { agents, type Database } from "../store/index.js";
 import { applyEvents } from "./apply-events.js";
+import { checkEvent, type DropReason, storableJson } from "./check-event.js";
 import type { MaskValue } from "./mask.js";
-import { type DropReason, type ParsedBatch, type StoredEvent, storableJson } from "./parse-batch.js";
-
-export interface IncomingBatch extends ParsedBatch {
-  readonly agent: string;
-  readonly deployment: string;
-}
 
 export interface WriteDeps {
   readonly db: Database;
@@ -75,10 +71,9 @@ async function writeDeployment(
   id: string,
   batches: readonly IncomingBatch[],
 ): Promise<Part> {
-  const dropped: DropReason[] = batches.flatMap((batch) => batch.dropped);
+  const dropped: DropReason[] = [];
   const nothing = { stored: 0, repeated: 0, ended: false };
   const told = batches.reduce((count, { events }) => count + events.length, 0);
-  if (told === 0) return { ...nothing, dropped };
   const found = await lockDeployment(tx, id);
   const holder = found?.deployment.agentId;
   const [agent] = holder ? await tx.select().from(agents).where(eq(agents.id, holder)) : [];
@@ -95,42 +90,39 @@ async function writeDeployment(
   if (!found || current.length === 0) return { ...nothing, dropped };
 
   const mask = await deps.maskOf(tx, found.deployment.projectId);
-  const texts: string[] = [];
-  const kept = new Map<number, StoredEvent>();
+  const texts = new Map<number, string>();
+  let repeated = 0;
   for (const event of current) {
-    const safe = mask(event);
-    const text = storableJson(safe);
-    if (text === null) dropped.push("oversized");
-    else if (!kept.has(event.seq)) {
-      texts.push(text);
-      kept.set(event.seq, JSON.parse(text) as StoredEvent);
-    }
+    const wrong = checkEvent(event);
+    const text = wrong === undefined ? storableJson(mask(event)) : null;
+    if (text === null) dropped.push(wrong ?? "oversized");
+    else if (texts.has(event.seq)) repeated += 1;
+    else texts.set(event.seq, text);
   }
-  const fresh = await insertEvents(tx, id, found.deployment.attempt, texts);
-  const { ended } = await applyEvents(
-    tx,
-    found.deployment,
-    fresh.map((seq) => kept.get(seq) as StoredEvent),
-    new Date(deps.now()),
-  );
-  return { stored: fresh.length, repeated: current.length - fresh.length, dropped, ended };
+  const fresh = await insertEvents(tx, id, found.deployment.attempt, [...texts.values()]);
+  repeated += texts.size - fresh.length;
+  const moving = fresh
+    .filter(({ type }) => type.startsWith("deployment."))
+    .map(({ seq }) => JSON.parse(texts.get(seq) ?? "{}") as IncomingEvent);
+  const { ended } = await applyEvents(tx, found.deployment, moving, new Date(deps.now()));
+  return { stored: fresh.length, repeated, dropped, ended };
 }
 
-/** Resolves with the `seq` of those that were not there, in the order in which they were given. */
+/** Resolves with those that were not there, in the order in which they were given. */
 async function insertEvents(
   tx: Database,
   deployment: string,
   attempt: number,
   texts: readonly string[],
-): Promise<number[]> {
+): Promise<{ seq: number; type: string }[]> {
   if (texts.length === 0) return [];
-  const { rows } = await tx.execute<{ seq: number }>(sql`
+  const { rows } = await tx.execute<{ seq: number; type: string }>(sql`
     insert into events (deployment_id, attempt, seq, type, service, at, body)
     select ${deployment}, ${attempt}::int, (body ->> 'seq')::int, body ->> 'type', body ->> 'service',
       (body ->> 'at')::timestamptz, body
     from jsonb_array_elements(${`[${texts.join(",")}]`}::jsonb) with ordinality as given (body, place)
     order by place
     on conflict (deployment_id, attempt, seq) do nothing
-    returning seq`);
-  return rows.map(({ seq }) => seq);
+    returning seq, type`);
+  return rows;
 }

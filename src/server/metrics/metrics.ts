@@ -10,6 +10,8 @@ export interface Metrics {
   eventsStored(count: number): void;
   eventsRepeated(count: number): void;
   eventDropped(reason: string): void;
+  /** Messages that the bus's consumer has removed by itself, as it counts them. */
+  watchConsumer(stats: () => { readonly malformed: number; readonly poisonous: number }): void;
   /** Milliseconds from an event's making to its storing, by two clocks. */
   ingestLag(ms: number): void;
   httpAnswered(labels: { method: string; route: string; status: number }, ms: number): void;
@@ -89,6 +91,18 @@ export function createMetrics(db: Database, followers: () => number): Metrics {
     labelNames: ["reason"],
     registers,
   });
+  let removed = (): { malformed: number; poisonous: number } => ({ malformed: 0, poisonous: 0 });
+  new Gauge({
+    name: "galley_ingest_removed_messages",
+    help: "Messages of agents, since the server began to listen, that were no batch of events or could not be stored.",
+    labelNames: ["reason"],
+    registers,
+    collect() {
+      const { malformed, poisonous } = removed();
+      this.set({ reason: "malformed" }, malformed);
+      this.set({ reason: "poisonous" }, poisonous);
+    },
+  });
   const http = new Histogram({
     name: "galley_http_request_duration_seconds",
     help: "From request to answer, by route.",
@@ -101,6 +115,9 @@ export function createMetrics(db: Database, followers: () => number): Metrics {
     eventsStored: (count) => stored.inc(count),
     eventsRepeated: (count) => repeated.inc(count),
     eventDropped: (reason) => dropped.inc({ reason }),
+    watchConsumer: (stats) => {
+      removed = stats;
+    },
     ingestLag: (ms) => lag.observe(ms / 1000),
     httpAnswered: ({ method, route, status }, ms) =>
       http.observe({ method, route, status: String(status) }, ms / 1000),

@@ -73,8 +73,9 @@ async function candidates(tx: Database): Promise<Candidate[]> {
       draining: agents.draining,
       slots: agents.slots,
       seenAt: agents.seenAt,
+      // The column by its whole name: drizzle leaves the table out of what is selected from one table.
       used: sql<number>`(select count(*)::int from deployments mine
-        where mine.agent_id = ${agents.id} and mine.finished_at is null)`,
+        where mine.agent_id = agents.id and mine.finished_at is null)`,
     })
     .from(agents)
     .where(isNull(agents.revokedAt));

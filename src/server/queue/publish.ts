@@ -4,16 +4,17 @@ import { deployments } from "../store/index.js";
 import type { QueueDeps } from "./deps.js";
 
 /**
- * Gives a deployment's job to the bus, each time as a new message. What is to be published is in the database before: a crash
- * at any point leaves `published_at` behind, and the reconciler publishes again. Resolves with whether the bus has it.
+ * Gives a deployment's job to the bus, each time as a new message. It is written down as published before: of several who see the
+ * need, one acts. What then is not in the stream, because the bus was away or the server died, the reconciler finds and publishes
+ * again. Resolves with whether the bus has it.
  *
- * @param expected how often it was published when the caller looked: of several servers that see the same need, one acts.
+ * @param expected how often it was published when the caller looked.
  */
 export async function publishJob(deps: QueueDeps, id: string, expected: number): Promise<boolean> {
   const { db, jobs, log } = deps;
   const [row] = await db
     .update(deployments)
-    .set({ publishes: expected + 1, claimedDelivery: null })
+    .set({ publishes: expected + 1, publishedAt: new Date(deps.now()), claimedDelivery: null })
     .where(
       and(
         eq(deployments.id, id),
@@ -25,16 +26,19 @@ export async function publishJob(deps: QueueDeps, id: string, expected: number):
     .returning();
   if (!row?.agentId) return false;
   const lost = row.jobSeq;
+  const set = (change: Partial<typeof row>) =>
+    db
+      .update(deployments)
+      .set(change)
+      .where(and(eq(deployments.id, id), eq(deployments.publishes, row.publishes)));
   try {
     const seq = await jobs.publish(row.agentId, { v: 1, deployment: id, kind: row.kind });
-    await db
-      .update(deployments)
-      .set({ publishedAt: new Date(deps.now()), jobSeq: seq })
-      .where(and(eq(deployments.id, id), eq(deployments.publishes, row.publishes)));
+    await set({ jobSeq: seq });
     if (lost !== null && lost !== seq) await jobs.remove(lost);
     return true;
   } catch (error) {
     log.warn({ err: error, deployment: id }, "a job could not be published; it is tried again");
+    await set({ publishedAt: null });
     return false;
   }
 }
