@@ -1,12 +1,9 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 
-/**
- * A master key from its text: hexadecimal, else base64 or base64url, of at least 32 bytes. Undefined for anything else, and for a
- * key that was typed rather than drawn (`000…0`): 32 random bytes have fewer than 12 different ones once in 10^20 times.
- */
+/** A master key from its text: hexadecimal, else base64 or base64url, of at least 32 bytes. Undefined for anything else. */
 export function masterKeyText(text: string): KeyObject | undefined {
   const bytes = decode(text.trim());
-  return bytes && bytes.length >= 32 && new Set(bytes).size >= 12 ? createSecretKey(bytes) : undefined;
+  return bytes && bytes.length >= 32 ? createSecretKey(bytes) : undefined;
 }
 
 function decode(text: string): Buffer | undefined {

@@ -94,7 +94,7 @@ export function projectRoutes(app: App, deps: ProjectDeps): void {
     async (request) => {
       const { url, resources } = request.body;
       const changed = await store.db.transaction(async (tx) => {
-        const row = await deps.projects.byName(request.params.name, tx);
+        const row = await deps.projects.lock(request.params.name, tx);
         const next = url === undefined ? undefined : repository(url);
         // A credential is for the host that it was given for; no other is to see it.
         const otherHost = next && next.host !== parseRepositoryUrl(row.url, { allowLocal: true }).host;
@@ -130,7 +130,7 @@ export function projectRoutes(app: App, deps: ProjectDeps): void {
     },
     async (request) => {
       const changed = await store.db.transaction(async (tx) => {
-        const row = await deps.projects.byName(request.params.name, tx);
+        const row = await deps.projects.lock(request.params.name, tx);
         const [updated] = await tx
           .update(projects)
           .set({ env: request.body.env, updatedAt: now() })
@@ -148,7 +148,7 @@ export function projectRoutes(app: App, deps: ProjectDeps): void {
     { ...requireScope("admin"), schema: { tags, params, response: { 204: z.null() } } },
     async (request, reply) => {
       await store.db.transaction(async (tx) => {
-        const row = await deps.projects.byName(request.params.name, tx);
+        const row = await deps.projects.lock(request.params.name, tx);
         await deps.beforeDelete(tx, { id: row.id, name: row.name });
         await tx.delete(projects).where(eq(projects.id, row.id));
         await recordAudit(tx, actorOf(request), "project.delete", row.name);

@@ -13,6 +13,8 @@ export type ProjectRow = typeof projects.$inferSelect;
 export interface Projects {
   /** Throws `not_found`. */
   byName(name: string, db?: Database): Promise<ProjectRow>;
+  /** The same, and nobody else changes or deletes it, or adds an environment to it, until `tx` ends. */
+  lock(name: string, tx: Database): Promise<ProjectRow>;
   all(): Promise<ProjectAnswer[]>;
   describe(row: ProjectRow): Promise<ProjectAnswer>;
   /** `db`: a transaction to read in. Throws `not_found`, and `internal` when a sealed value does not open. */
@@ -23,6 +25,12 @@ export function createProjects({ store, vault }: { store: Store; vault: Vault })
   return {
     async byName(name, db = store.db) {
       const [row] = await db.select().from(projects).where(eq(projects.name, name));
+      if (!row) throw notFound(name);
+      return row;
+    },
+
+    async lock(name, tx) {
+      const [row] = await tx.select().from(projects).where(eq(projects.name, name)).for("update");
       if (!row) throw notFound(name);
       return row;
     },

@@ -30,7 +30,7 @@ export function secretRoutes(
     work: (tx: Database, id: string) => Promise<string>,
   ): Promise<void> =>
     store.db.transaction(async (tx) => {
-      const { id, name } = await rows.byName(request.params.name, tx);
+      const { id, name } = await rows.lock(request.params.name, tx);
       const what = await work(tx, id);
       await tx.update(projects).set({ updatedAt: now() }).where(eq(projects.id, id));
       await recordAudit(tx, actorOf(request), action, what === "" ? name : `${name}/${what}`);

@@ -25,7 +25,7 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 
 const network = new Set(["connect", "getaddrinfo", "read", "write"]);
 const lostWords =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after|PGlite is clos)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after|Query read timeout|PGlite is clos)/;
 
 /**
  * Is the database away, so that the same query may succeed later? Class 08 are failed connections, 57P01..3 a server that stops or
@@ -42,7 +42,9 @@ export function isDatabaseAway(error: unknown): boolean {
 
 /** The database's own words without the query and its parameters, which drizzle and PGlite put into their errors. */
 export function databaseUnreachable(error: unknown): GalleyError {
-  const found = sqlError(error) ?? (error as SqlError | undefined);
+  let last = error;
+  while (last instanceof Error && last.cause !== undefined) last = last.cause;
+  const found = sqlError(error) ?? (last as SqlError | undefined);
   const words = typeof found?.message === "string" && found.message !== "" ? found.message : found?.code;
   return new GalleyError(
     "database_unreachable",

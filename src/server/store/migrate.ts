@@ -28,6 +28,8 @@ export async function migrate(
     // The lock and the record are taken anew with every step: it holds behind a connection pool that hands a transaction a
     // connection, and a server that booted at the same time may have taken any of the steps.
     const name = await driver.transaction(async (transaction) => {
+      // Both this step and the wait for another server's may take longer than any query later.
+      await transaction.script("set local statement_timeout = '10min'");
       await transaction.rows(`select pg_advisory_xact_lock(${lock})`);
       const next = nextMigration(await appliedMigrations(transaction), migrations);
       if (!next) return undefined;

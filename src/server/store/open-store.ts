@@ -43,7 +43,7 @@ export async function openStore(location: StoreLocation, options: OpenStoreOptio
       applied: (name) => log.info({ migration: name }, "applied a migration"),
     });
   } catch (error) {
-    await driver.close();
+    await driver.close().catch(() => {}); // what went wrong first is what to tell
     throw isDatabaseAway(error) ? databaseUnreachable(error) : error;
   }
   let closing: Promise<void> | undefined;
@@ -63,7 +63,7 @@ async function whenAnswering(driver: Driver, options: OpenStoreOptions): Promise
   for (let pause = 100, said = false; ; pause = Math.min(pause * 2, 2000)) {
     options.signal?.throwIfAborted();
     try {
-      await driver.transaction((transaction) => transaction.rows("select 1"));
+      await driver.db.execute(sql`select 1`);
       return;
     } catch (error) {
       if (!isDatabaseAway(error) || Date.now() + pause > end) throw databaseUnreachable(error);

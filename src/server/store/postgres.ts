@@ -47,13 +47,23 @@ export function postgresDriver(options: { url: string; log: Logger }): Driver {
   };
 }
 
+/** For migrations: a table that is rewritten may take minutes. */
+const longest = 600 * seconds;
+
 function rawTransaction(client: pg.PoolClient): RawTransaction {
   return {
     async script(text) {
-      await client.query(text);
+      await client.query(query(text));
     },
-    async rows(text, parameters = []) {
-      return (await client.query<Record<string, unknown>>(text, [...parameters])).rows;
+    async rows(text, parameters) {
+      return (await client.query<Record<string, unknown>>(query(text, parameters))).rows;
     },
   };
 }
+
+/** `query_timeout` of one query goes before the pool's; the types do not know it. */
+const query = (text: string, values?: readonly unknown[]): pg.QueryConfig & { query_timeout: number } => ({
+  text,
+  query_timeout: longest,
+  ...(values ? { values: [...values] } : {}),
+});
