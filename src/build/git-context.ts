@@ -7,7 +7,7 @@ export interface GitContextOptions {
   readonly onWarning: (message: string) => void;
 }
 
-/** Opens a commit of a local repository as a tree. Says what the objects cannot give. */
+/** Opens a commit of a local repository as a tree. Says what that cannot give. */
 export async function openGitContext(
   source: { readonly repository: string; readonly ref: string; readonly subdirectory?: string },
   { cwd, signal, onWarning }: GitContextOptions,
@@ -22,16 +22,19 @@ export async function openGitContext(
   return tree;
 }
 
-const reasons: Readonly<Record<CheckoutReason["kind"], string>> = {
-  lfs: "is kept in LFS: the build gets the pointer, not the file",
-  filter: "has a filter that is not run",
-  "line-ends": "has line ends that are not converted",
-  encoding: "has an encoding that is not converted",
-  ident: "has $Id$ lines that are not expanded",
-  submodule: "is a submodule and is left out",
+const checkout = "build a checkout of it";
+
+const reasons: Readonly<Record<CheckoutReason["kind"], readonly [what: string, advice: string]>> = {
+  lfs: ["is kept in LFS: the build gets the pointer, not the file", "fetch it with `git lfs fetch`"],
+  filter: ["has a filter, which is not run", checkout],
+  "line-ends": ["is too large for its line ends to be converted", checkout],
+  encoding: ["has an encoding that is not converted", checkout],
+  ident: ["is too large for its $Id$ lines to be expanded", checkout],
+  submodule: ["is a submodule and is left out", "clone it with `git submodule update --init --recursive`"],
 };
 
 function describeReason({ kind, path, count, detail }: CheckoutReason): string {
+  const [what, advice] = reasons[kind];
   const more = count > 1 ? ` (and ${count - 1} more)` : "";
-  return `${path}${more} ${reasons[kind]}${detail ? ` (${detail})` : ""}; build a checkout of it where that matters`;
+  return `${path}${more} ${what}${detail ? ` (${detail})` : ""}; ${advice} where that matters`;
 }
