@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BusConnection, ensureStreams, openSpool } from "../../src/bus/index.js";
@@ -19,7 +20,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "galley-killed-"));
   program = join(folder, "agent.mjs");
   await build({
-    entryPoints: [join(import.meta.dirname, "spooling-agent.ts")],
+    entryPoints: [fileURLToPath(new URL("./spooling-agent.ts", import.meta.url))],
     outfile: program,
     bundle: true,
     platform: "node",

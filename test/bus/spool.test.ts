@@ -195,6 +195,20 @@ describe.each(await natsVersions())("the spool on nats-server %s", (version) => 
     await again.close();
   });
 
+  test("what the disk does not take is sent from memory, and is safe when the bus has it", async () => {
+    const spool = await open();
+    await rm(directory, { recursive: true });
+    const id = deployment();
+    const { log, finished } = eventsOf("a1", id);
+    for (let line = 0; line < 250; line += 1) spool.append(log());
+    spool.append(finished());
+    await spool.flush(soon());
+    expect(spool.unsent).toBe(0);
+    expect(seqs((await stored(server, "LOGS")).events, id)).toEqual(range(1, 250));
+    expect(seqs((await stored(server, "EVENTS")).events, id)).toEqual([251]);
+    await spool.close();
+  });
+
   test("what no bus would take is refused at once", async () => {
     const spool = await open();
     const { note, log } = eventsOf("a1", deployment());

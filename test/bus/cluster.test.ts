@@ -1,0 +1,162 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  type BusConnection,
+  consumeEvents,
+  createBusKeys,
+  ensureJobConsumer,
+  ensureStreams,
+  jobConsumer,
+  openJobQueue,
+  openSpool,
+  publishJob,
+  revokeAgentKey,
+  serverConfig,
+} from "../../src/bus/index.js";
+import { type TestBus, testBus } from "../support/bus.js";
+import { freePorts, type NatsServer, natsVersions, startNats } from "../support/nats.js";
+import { eventsOf, range, seqs, stored } from "./events.js";
+
+const soon = () => AbortSignal.timeout(90_000);
+
+// The oldest and the newest that there is: bringing clusters up takes long.
+const versions = (await natsVersions()).filter((version) => version !== "2.10");
+
+describe.each(versions)("a cluster of three nats-servers %s", (version) => {
+  let folder: string;
+  let nodes: NatsServer[];
+  let bus: TestBus;
+  let server: BusConnection;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "galley-cluster-"));
+    const keys = await createBusKeys(join(folder, "keys"));
+    const clusterPorts = await freePorts(3);
+    const routes = clusterPorts.map((port) => `127.0.0.1:${port}`);
+    nodes = await Promise.all(
+      clusterPorts.map((clusterPort, index) =>
+        startNats({
+          version,
+          config: ({ port, directory }) =>
+            serverConfig(keys, {
+              host: "127.0.0.1",
+              port,
+              directory,
+              name: `n${index}`,
+              cluster: { host: "127.0.0.1", port: clusterPort, routes },
+            }),
+        }),
+      ),
+    );
+    bus = testBus(
+      keys,
+      nodes[0]!,
+      nodes.map(({ url }) => url),
+    );
+    server = await bus.connectServer();
+    await ensureStreams(server, { replicas: 3, signal: soon() });
+  });
+  afterAll(async () => {
+    await bus.remove();
+    await Promise.all(nodes.map((node) => node.remove()));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Kills the node that leads it, and resolves with the node. */
+  const killLeader = async (of: { stream: string } | { consumer: string }) => {
+    const manager = await server.nats.jetstreamManager();
+    const { cluster } =
+      "stream" in of
+        ? await manager.streams.info(of.stream)
+        : await manager.consumers.info("JOBS", of.consumer);
+    const node = nodes[Number(cluster?.leader?.slice(1))]!;
+    await node.kill();
+    return node;
+  };
+
+  test("events that flow while the leader of their stream dies arrive, each once", async () => {
+    const manager = await server.nats.jetstreamManager();
+    expect((await manager.streams.info("LOGS")).config.num_replicas).toBe(3);
+    const agent = await bus.connectAgent("a1");
+    const spool = await openSpool({
+      directory: join(folder, "spool"),
+      connection: agent.connection,
+      agent: "a1",
+      maxBytes: 64 * 1024 * 1024,
+      log: bus.log,
+    });
+    const seen = new Set<string>();
+    const consumer = await consumeEvents({
+      connection: server,
+      log: bus.log,
+      handler: async (batches) => {
+        for (const { events } of batches)
+          for (const { deployment, seq } of events) seen.add(`${deployment} ${seq}`);
+      },
+    });
+    const { log, note, finished } = eventsOf("a1", "d1");
+    let appended = 0;
+    const append = () => {
+      for (let line = 0; line < 50; line += 1) spool.append(line === 0 ? note() : log());
+      appended += 50;
+    };
+    const loading = setInterval(append, 20);
+    while (seen.size < 500) await new Promise((resolve) => setTimeout(resolve, 50));
+    const node = await killLeader({ stream: "LOGS" });
+    const before = seen.size;
+    while (seen.size < before + 2_000) {
+      expect(spool.dropped).toBe(0);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    clearInterval(loading);
+    await node.start();
+    spool.append(finished());
+    await spool.sent(soon());
+    const logs = await stored(server, "LOGS");
+    const events = await stored(server, "EVENTS");
+    for (const { messageIds } of [logs, events]) expect(new Set(messageIds).size).toBe(messageIds.length);
+    const numbers = [...seqs(logs.events, "d1"), ...seqs(events.events, "d1")];
+    expect(numbers.sort((one, other) => one - other)).toEqual(range(1, appended + 1));
+    expect(events.events.at(-1)!.type).toBe("deployment.finished");
+    const signal = soon();
+    while (seen.size < appended + 1) {
+      signal.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await consumer.close();
+    await spool.close();
+  });
+
+  test("a waiting agent gets its job though the leader of its consumer dies", async () => {
+    const agent = await bus.connectAgent("a2");
+    await ensureJobConsumer(server, "a2", { signal: soon() });
+    const queue = openJobQueue({ connection: agent.connection, agent: "a2", log: bus.log });
+    const next = queue.next(soon());
+    const node = await killLeader({ consumer: jobConsumer("a2") });
+    const publish = async () => {
+      for (;;)
+        try {
+          return await publishJob(server, "a2", { v: 1, deployment: "d1", kind: "deploy" });
+        } catch (error) {
+          if ((error as { code: string }).code !== "bus_unreachable") throw error;
+        }
+    };
+    await publish();
+    const job = await next;
+    expect(job.message.deployment).toBe("d1");
+    expect(await job.ack(soon())).toBe(true);
+    await node.start();
+    queue.close();
+  });
+
+  test("a revoked agent is cut from whichever node it is connected to", async () => {
+    const agents = await Promise.all(["r1", "r2", "r3", "r4"].map((id) => bus.connectAgent(id)));
+    const system = await bus.connectSystem();
+    const cut = agents.map(
+      ({ connection }) => new Promise<void>((resolve) => connection.on("refused", resolve)),
+    );
+    for (const { key } of agents) await revokeAgentKey(system, bus.keys, key.publicKey);
+    await Promise.all(cut);
+  });
+});
