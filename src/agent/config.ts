@@ -26,6 +26,7 @@ export interface AgentConfig {
   readonly drainMs: number;
   /** Port on 127.0.0.1 of /healthz and /metrics; 0: any free one. */
   readonly healthPort: number;
+  readonly allowLocalRepositories: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -178,6 +179,12 @@ const variables = {
     meaning: "Where /healthz and /metrics answer, on 127.0.0.1.",
     fallback: "9465",
   }),
+  GALLEY_ALLOW_LOCAL_REPOSITORIES: variable(boolean, {
+    accepted: "true or false",
+    meaning:
+      "Whether a project's repository may be a path of this machine, where the server allows it, too. For trying things out.",
+    fallback: "false",
+  }),
   GALLEY_LOG_LEVEL: variable(z.enum(["debug", "info", "warn", "error"]), {
     accepted: "debug, info, warn or error",
     meaning: "How much is logged.",
@@ -210,6 +217,7 @@ const configSchema = z
       defaultMemory: found.GALLEY_DEFAULT_MEMORY,
       drainMs: found.GALLEY_DRAIN_SECONDS * 1000,
       healthPort: found.GALLEY_HEALTH_PORT,
+      allowLocalRepositories: found.GALLEY_ALLOW_LOCAL_REPOSITORIES,
       logLevel: found.GALLEY_LOG_LEVEL,
     }),
   );

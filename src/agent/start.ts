@@ -110,7 +110,11 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       log,
     });
     closing.push(() => spool.close());
-    const mirrors = createMirrors({ root: join(dataDirectory, "repos"), log });
+    const mirrors = createMirrors({
+      root: join(dataDirectory, "repos"),
+      git: { allowFile: config.allowLocalRepositories },
+      log,
+    });
     closing.push(() => mirrors.close());
 
     /** Ends what runs beside the deployments; after the drain. */

@@ -101,6 +101,9 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       GALLEY_AGENT_TOKEN: await agentToken(layout, api),
       GALLEY_DATA_DIR: layout.agent,
       GALLEY_HEALTH_PORT: "0",
+      GALLEY_ALLOW_LOCAL_REPOSITORIES: "true",
+      // Longer than anything should take while a person waits in front of the terminal.
+      GALLEY_DRAIN_SECONDS: String(drainMs / 1000 - 5),
     });
     const ingress = galley("ingress", ["ingress", "--port", String(ports.ingress)], {});
     await ingress.ready(() => listens(ports.ingress), startMs, signal);
