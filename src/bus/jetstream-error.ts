@@ -5,6 +5,7 @@ import { backoffMs, pause } from "./within.js";
 /** Numbers of JetStream's errors (`err_code`), as its server/errors.json has them. */
 export const apiErrors = {
   consumerNotFound: 10014,
+  insufficientStorage: 10047,
   streamNotFound: 10059,
   streamNameInUse: 10058,
   consumerNameExists: 10148,

@@ -21,15 +21,16 @@ export interface StreamOptions {
   readonly replicas?: number;
   /** Waiting jobs: when full, no more are taken. Default 64 MiB. */
   readonly jobs?: { readonly maxBytes: number };
-  /** What the server has not taken in yet: when full, the oldest go. Default 1 GiB, 7 days. */
+  /** What the server has not taken in yet: when full, the oldest go. Default 7 days, 1 GiB or as much as the bus has room for. */
   readonly events?: StreamLimits;
-  /** Default 4 GiB, 3 days. */
+  /** Default 3 days, 4 GiB or as much as the bus has room for. */
   readonly logs?: StreamLimits;
   readonly signal?: AbortSignal;
 }
 
 const days = (count: number) => count * 24 * 3600_000;
 const mebibyte = 1024 * 1024;
+const leastBytes = 16 * mebibyte;
 
 /**
  * How long the bus knows a message id. What is sent again later than that is stored twice; whoever takes events in looks at their
@@ -73,10 +74,26 @@ export async function ensureStreams(connection: BusConnection, options: StreamOp
     flowing(streams.logs, "galley.logs.*.*", logs),
   ];
   const manager = await streamManager(connection);
-  for (const stream of wanted)
-    await persist(`make the stream ${stream.name}`, () => ensureStream(manager, stream, replicas), {
-      signal,
-    });
+  const given = [options.jobs, options.events, options.logs];
+  for (const [index, stream] of wanted.entries()) {
+    const make = given[index] ? ensureStream : ensureFittingStream;
+    await persist(`make the stream ${stream.name}`, () => make(manager, stream, replicas), { signal });
+  }
+}
+
+/** The bus sets the room aside at once, and has no more than its share of the disk: half as much will do, if it must. */
+async function ensureFittingStream(
+  manager: JetStreamManager,
+  wanted: Wanted,
+  replicas: number,
+): Promise<void> {
+  for (let bytes = wanted.max_bytes; ; bytes = Math.floor(bytes / 2)) {
+    try {
+      return await ensureStream(manager, { ...wanted, max_bytes: bytes }, replicas);
+    } catch (error) {
+      if (apiErrorCode(error) !== apiErrors.insufficientStorage || bytes / 2 < leastBytes) throw error;
+    }
+  }
 }
 
 /** Does not ask the bus anything by itself. */

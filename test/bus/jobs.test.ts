@@ -256,3 +256,23 @@ test("limits that the bus has no room for are refused with its words", async () 
   });
   await bus.remove();
 });
+
+test.each(await natsVersions())(
+  "a bus %s with little room gets smaller streams, and keeps them",
+  async (version) => {
+    const bus = await startBus(version, { maxStoreBytes: 600 * 1024 * 1024 });
+    const server = await bus.connectServer();
+    const sizes = async () => {
+      const manager = await server.nats.jetstreamManager();
+      const infos = await Promise.all(Object.values(streams).map((name) => manager.streams.info(name)));
+      return infos.map(({ config }) => config.max_bytes / 1024 / 1024);
+    };
+    await ensureStreams(server);
+    const first = await sizes();
+    expect(first.slice(0, 2)).toEqual([64, 512]);
+    expect(first[2]).toBeGreaterThanOrEqual(16);
+    await ensureStreams(server);
+    expect(await sizes()).toEqual(first);
+    await bus.remove();
+  },
+);

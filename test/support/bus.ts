@@ -53,12 +53,15 @@ export interface TestBus {
   remove(): Promise<void>;
 }
 
-export async function startBus(version?: NatsVersion): Promise<TestBus> {
+export async function startBus(
+  version?: NatsVersion,
+  options: { maxStoreBytes?: number } = {},
+): Promise<TestBus> {
   const folder = await mkdtemp(join(tmpdir(), "galley-bus-"));
   const keys = await createBusKeys(folder);
   const server = await startNats({
     ...(version ? { version } : {}),
-    config: ({ port, directory }) => serverConfig(keys, { host: "127.0.0.1", port, directory }),
+    config: ({ port, directory }) => serverConfig(keys, { host: "127.0.0.1", port, directory, ...options }),
   });
   const bus = testBus(keys, server, [server.url]);
   return {

@@ -57,7 +57,6 @@ interface Entry extends Outgoing {
   body: Buffer | undefined;
   readonly bytes: number;
   place: Place | undefined;
-  synced: boolean;
   gone: boolean;
 }
 
@@ -66,7 +65,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { directory, connection, agent, maxBytes, log } = options;
   const segmentBytes = Math.min(4 * 1024 * 1024, Math.max(64 * 1024, Math.floor(maxBytes / 16)));
   const store = await openStore(directory, segmentBytes, log);
+  /** Not acknowledged, and of those the ones that are not synced to disk. */
   const live = new Set<Entry>();
+  const unsafe = new Set<Entry>();
   const toWrite: Entry[] = [];
   const dropping = new Map<string, { first: SpooledEvent; count: number }>();
   const watchers = new Set<() => void>();
@@ -94,12 +95,12 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       body,
       bytes: body?.length ?? 0,
       place,
-      synced: place !== undefined,
       gone: false,
       load: () => entry.body ?? (entry.place ? store.read(entry.place).catch(() => undefined) : lost),
     };
     unsent += batch.count;
     live.add(entry);
+    if (!place) unsafe.add(entry);
     return entry;
   };
   const sender = createSender({
@@ -110,6 +111,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       const entry = outgoing as Entry;
       entry.gone = true;
       live.delete(entry);
+      unsafe.delete(entry);
       unsent -= entry.batch.count;
       forget(entry);
       if (entry.place) store.acknowledge(entry.place);
@@ -147,9 +149,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     }
   };
   const sync = async (entries: Iterable<Entry>) => {
-    const written = [...entries].filter(({ place, gone }) => place && !gone);
+    const written = [...entries].filter(({ place }) => place);
     await store.sync();
-    for (const entry of written) entry.synced = true;
+    for (const entry of written) unsafe.delete(entry);
   };
   const startWriting = () => {
     if (writing) return;
@@ -252,17 +254,23 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     },
     flush: async (signal) => {
       batcher.close();
-      const wanted = [...live];
-      await until(() => wanted.every(({ place, gone }) => place || gone) || !writing, signal);
+      const wanted = [...unsafe];
+      const written = allOf(wanted, ({ place, gone }) => place !== undefined || gone);
+      await until(() => written() || !writing, signal);
       await sync(wanted).catch((error: unknown) =>
         log.error({ error: String(error) }, "events on disk may not survive a loss of power"),
       );
-      await until(() => wanted.every(({ synced, gone }) => synced || gone), signal);
+      await until(
+        allOf(wanted, (entry) => !unsafe.has(entry)),
+        signal,
+      );
     },
     sent: async (signal) => {
       batcher.close();
-      const wanted = [...live];
-      await until(() => wanted.every(({ gone }) => gone), signal);
+      await until(
+        allOf([...live], ({ gone }) => gone),
+        signal,
+      );
     },
     close: async () => {
       if (closed) return;
@@ -276,5 +284,14 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
         .catch((error: unknown) => log.error({ error: String(error) }, "the spool could not be synced"));
       await store.close();
     },
+  };
+}
+
+/** Whether all are so. Once an entry is, it is not looked at again. */
+function allOf(entries: readonly Entry[], so: (entry: Entry) => boolean): () => boolean {
+  let seen = 0;
+  return () => {
+    for (let entry = entries[seen]; entry && so(entry); entry = entries[seen]) seen += 1;
+    return seen === entries.length;
   };
 }
