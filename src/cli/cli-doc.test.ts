@@ -8,7 +8,12 @@ const page = new URL("../../docs/cli.md", import.meta.url);
 /** The help texts of all commands, one after the other, as `galley … --help` prints them. */
 function describeCommand(command: Command, path: readonly string[]): string[] {
   let after = "";
-  command.configureOutput({ writeOut: (text) => void (after += text), getOutHelpWidth: () => 110 });
+  command.configureOutput({
+    writeOut: (text) => {
+      after += text;
+    },
+    getOutHelpWidth: () => 110,
+  });
   command.outputHelp();
   const below = command.commands.flatMap((each) => describeCommand(each, [...path, each.name()]));
   const text = after.trim().replaceAll("```", "'''");
@@ -37,7 +42,11 @@ ${sections.join("\n\n")}
 test("every command has a summary, and says its exit codes or has commands below it", () => {
   const look = (command: Command): void => {
     let help = "";
-    command.configureOutput({ writeOut: (text) => void (help += text) });
+    command.configureOutput({
+      writeOut: (text) => {
+        help += text;
+      },
+    });
     command.outputHelp();
     expect(command.summary(), command.name()).not.toBe("");
     if (command.commands.length === 0)

@@ -82,7 +82,10 @@ export async function* followDeployment(options: FollowOptions): AsyncGenerator<
           hint: `The deployment goes on without us: \`galley env show ${deployment}\` tells how it ended.`,
           cause: error,
         });
-      await delay(pause * (0.75 + Math.random() / 2), undefined, { signal });
+      await delay(pause * (0.75 + Math.random() / 2), undefined, { signal }).catch((cut: unknown) => {
+        signal.throwIfAborted();
+        throw cut;
+      });
       pause = Math.min(pause * 2, times.longestPauseMs);
     }
   }
