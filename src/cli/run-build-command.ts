@@ -97,7 +97,7 @@ export async function runBuildCommand(
       names: request.tags,
       ...(request.call ? {} : { sent: built.sent }),
     });
-    await progress.close();
+    await progress.close(afterGrace(signal));
 
     if (request.call) return printAnswer(built.answer ?? {}, json, stdout);
     if (flags.iidfile && built.imageId) writeFileSync(flags.iidfile, built.imageId);
@@ -109,11 +109,23 @@ export async function runBuildCommand(
     if (built.imageId && !streamed && !seen) stdout.write(`${built.imageId}\n`);
     return exitCode.ok;
   } catch (error) {
-    await renderer?.close();
+    await renderer?.close(afterGrace(signal));
     if (shown) return exitCodeOf(error);
     return reportError(error, { process, json, signal });
   } finally {
     client?.close();
     interrupt.release();
   }
+}
+
+/** How long an interrupted command waits for whoever reads its output. */
+const graceMs = 5000;
+
+/** A signal that comes some seconds after another: a pipe that is read slowly is waited for, but not against Ctrl-C. */
+function afterGrace(signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  const arm = () => setTimeout(() => late.abort(), graceMs).unref();
+  if (signal.aborted) arm();
+  else signal.addEventListener("abort", arm, { once: true });
+  return late.signal;
 }

@@ -9,8 +9,8 @@ import type { SolveStatus } from "./types.js";
 export type WrapEvent = (event: BuildEvent, build: string | undefined) => object;
 
 /**
- * One event per line. When the reader is slow, up to 8 MiB wait for it; then log lines are left out, and a line of each
- * step says so. Other events are never left out (short of 32 MiB of them unread), so that numbers in the envelope have no gaps.
+ * One event per line. When the reader is slow, `update` says when to go on. Of a caller that does not wait for it up to 8 MiB
+ * are kept; then log lines are left out, and a line of each step says so. Other events are never left out (short of 32 MiB of them unread), so that numbers in the envelope have no gaps.
  */
 export class BuildEventRenderer implements ProgressRenderer {
   readonly #clock: Clock;
@@ -32,9 +32,10 @@ export class BuildEventRenderer implements ProgressRenderer {
     this.#events(build);
   }
 
-  update(build: string | undefined, status: SolveStatus): void {
+  update(build: string | undefined, status: SolveStatus): Promise<void> | undefined {
     const events = this.#events(build);
     this.#write(build, events.update(status, this.#clock.now(), !this.#writer.congested));
+    return this.#writer.drained();
   }
 
   sourceMap(build: string | undefined, map: StepSourceMap): void {

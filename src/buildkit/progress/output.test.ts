@@ -39,6 +39,25 @@ test("above the limit the writer is congested, far above it writes are dropped",
   expect(output.text.length).toBeLessThan(600);
 });
 
+test("whoever gives too much is told to wait until the reader has caught up", async () => {
+  const output = new TestOutput();
+  const writer = new PacedWriter(output);
+  output.ready = false;
+  writer.write("x");
+  expect(writer.drained()).toBeUndefined();
+  writer.write("x".repeat(2_000_000));
+  let drained = false;
+  const waiting = writer.drained()?.then(() => {
+    drained = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(drained).toBe(false);
+  output.drain();
+  await waiting;
+  expect(drained).toBe(true);
+  expect(writer.drained()).toBeUndefined();
+});
+
 test("a reader that never comes back holds up the close until its signal", async () => {
   const output = new TestOutput();
   const writer = new PacedWriter(output);

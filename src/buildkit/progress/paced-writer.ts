@@ -3,12 +3,14 @@ import type { ProgressOutput } from "./renderer.js";
 /** Characters that may wait for a slow reader before log lines are left out, and then before everything is. */
 const defaultLimit = 8 * 1024 * 1024;
 const hardLimitFactor = 4;
+/** Characters that may wait before whoever gives more should wait, too. */
+const pauseAbove = 1024 * 1024;
 const longestChunk = 256 * 1024;
 const closeDeadline = 5000;
 
 /**
- * Writes to an output that may be slow without filling the memory and without waiting. Until `congested`, everything
- * waits its turn. A renderer then leaves log lines out, and says so, but still writes what steps do; at four times the
+ * Writes to an output that may be slow without filling the memory. Whoever waits for `drained` loses nothing. For those who
+ * cannot, everything waits its turn until `congested`. A renderer then leaves log lines out, and says so, but still writes what steps do; at four times the
  * limit (only a flood of something else than logs gets there) whole pieces are lost.
  */
 export class PacedWriter {
@@ -35,6 +37,12 @@ export class PacedWriter {
     return this.#blocked;
   }
 
+  /** Resolves when the output has taken enough for more to be given; undefined when that may be at once. */
+  drained(): Promise<void> | undefined {
+    if (this.#queued <= pauseAbove) return undefined;
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
   write(text: string): void {
     if (text === "" || this.#queued > this.#limit * hardLimitFactor) return;
     if (this.#blocked) {
@@ -45,9 +53,12 @@ export class PacedWriter {
     }
   }
 
-  /** Resolves when everything is written, or after `signal` or five seconds: a reader that is gone holds up nobody. */
+  /**
+   * Resolves when everything is written, or is given up: with `signal`, else after five seconds. A reader that is gone, and not
+   * only slow, holds up nobody.
+   */
   async close(signal?: AbortSignal): Promise<void> {
-    const deadline = AbortSignal.any([AbortSignal.timeout(closeDeadline), ...(signal ? [signal] : [])]);
+    const deadline = signal ?? AbortSignal.timeout(closeDeadline);
     if (this.#blocked && !deadline.aborted) {
       await new Promise<void>((resolve) => {
         this.#waiters.push(resolve);
@@ -55,6 +66,7 @@ export class PacedWriter {
       });
     }
     this.#output.off("drain", this.#onDrain);
+    for (const resolve of this.#waiters.splice(0)) resolve();
   }
 
   readonly #onDrain = () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { recorded, recordings, replay, TestClock, TestOutput } from "../../../test/progress/recorded.js";
 import { BuildKitError } from "../errors.js";
+import { createRenderer } from "./create.js";
 import { PlainRenderer } from "./plain.js";
 import { isTerminalSafe } from "./terminal-text.js";
 import type { SolveStatus, Vertex } from "./types.js";
@@ -273,3 +274,46 @@ test("while the reader has stopped, memory stays bounded, and later a line says 
   const [, leftOut = "0"] = /clipped, (\d+) lines left out/.exec(output.text) ?? [];
   expect(Number(leftOut) + output.lines.filter((line) => line.endsWith("xxx")).length).toBe(600_000);
 });
+
+test.each(["plain", "rawjson", "json"] as const)(
+  "a caller that waits for a slow reader loses no line of %s",
+  async (mode) => {
+    const output = new TestOutput();
+    const clock = new TestClock(start);
+    const renderer = createRenderer({ mode, output, clock, color: false });
+    output.ready = false;
+    void renderer.update(undefined, { ...empty, vertexes: [running("sha256:a", "RUN yes")] });
+    let waits = 0;
+    for (let round = 0; round < 1000; round += 1) {
+      const lines = Array.from({ length: 300 }, (_, at) => `line-${round * 300 + at} ${"x".repeat(80)}\n`);
+      const wait = renderer.update(undefined, log("sha256:a", 1, lines.join("")));
+      if (round % 20 === 0) clock.advance(100);
+      if (wait === undefined) continue;
+      waits++;
+      output.drain();
+      await wait;
+      output.ready = false;
+    }
+    output.drain();
+    void renderer.update(undefined, {
+      ...empty,
+      vertexes: [{ ...running("sha256:a", "RUN yes"), completed: at(3) }],
+    });
+    renderer.finish(undefined, { kind: "built" });
+    await renderer.close();
+    expect(waits).toBeGreaterThan(3);
+    const text = mode === "rawjson" ? rawText(output.text) : output.text;
+    const seen = [...text.matchAll(/line-(\d+)/g)].map(([, line]) => Number(line));
+    expect(seen).toHaveLength(300_000);
+    expect(seen.every((line, index) => line === index)).toBe(true);
+  },
+);
+
+function rawText(json: string): string {
+  return json
+    .trimEnd()
+    .split("\n")
+    .flatMap((line) => (JSON.parse(line).logs ?? []) as { data: string }[])
+    .map(({ data }) => Buffer.from(data, "base64").toString())
+    .join("");
+}

@@ -35,7 +35,8 @@ interface Build {
 
 /**
  * Line by line, in the form of BuildKit's plain output, for pipes, files and CI logs. Written in batches, ten a second.
- * When the reader is slow, up to 8 MiB wait for it; then log lines are left out, and a line says how many.
+ * When the reader is slow, `update` says when to go on. Of a caller that does not wait for it up to 8 MiB are kept; then log
+ * lines are left out, and a line says how many.
  */
 export class PlainRenderer implements ProgressRenderer {
   readonly #options: PlainOptions;
@@ -73,7 +74,7 @@ export class PlainRenderer implements ProgressRenderer {
     this.#write();
   }
 
-  update(name: string | undefined, status: SolveStatus): void {
+  update(name: string | undefined, status: SolveStatus): Promise<void> | undefined {
     const now = this.#options.clock.now();
     const build = this.#build(name);
     const change = build.progress.apply(status, now);
@@ -91,6 +92,7 @@ export class PlainRenderer implements ProgressRenderer {
       pending = step.size;
     }
     if (now - this.#flushed >= flushEvery || pending > flushSize) this.#flush();
+    return this.#writer.drained();
   }
 
   finish(name: string | undefined, outcome: BuildOutcome): void {

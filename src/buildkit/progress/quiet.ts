@@ -24,7 +24,7 @@ export class QuietRenderer implements ProgressRenderer {
 
   warn(): void {}
 
-  update(build: string | undefined, status: SolveStatus): void {
+  update(build: string | undefined, status: SolveStatus): undefined {
     let progress = this.#builds.get(build);
     if (progress === undefined) {
       progress = new BuildProgress({ lines: 20 });

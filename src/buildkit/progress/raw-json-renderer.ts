@@ -5,8 +5,8 @@ import type { SolveStatus } from "./types.js";
 
 /**
  * Every message as it came, one JSON object per line, in the fields of `docker buildx build --progress rawjson`. With
- * several builds the vertices' names carry the build's, as those of buildx's bake do. When the reader is slow, up to
- * 8 MiB wait for it; then logs are left out, and each step's first lost line is replaced by one in the form of BuildKit's
+ * several builds the vertices' names carry the build's, as those of buildx's bake do. When the reader is slow, `update` says
+ * when to go on. Of a caller that does not wait for it up to 8 MiB are kept; then logs are left out, and each step's first lost line is replaced by one in the form of BuildKit's
  * own clip marker.
  */
 export class RawJsonRenderer implements ProgressRenderer {
@@ -27,7 +27,7 @@ export class RawJsonRenderer implements ProgressRenderer {
 
   finish(): void {}
 
-  update(build: string | undefined, status: SolveStatus): void {
+  update(build: string | undefined, status: SolveStatus): Promise<void> | undefined {
     const named =
       build === undefined
         ? status
@@ -35,7 +35,7 @@ export class RawJsonRenderer implements ProgressRenderer {
     if (!this.#writer.congested) {
       this.#clipped.clear();
       this.#writer.write(`${encodeRawJson(named)}\n`);
-      return;
+      return this.#writer.drained();
     }
     const first = status.logs.filter(({ vertex }) => !this.#clipped.has(vertex) && this.#clipped.add(vertex));
     const data = Buffer.from("\n[output clipped, log limit 8MiB of unread output reached]\n");
@@ -46,6 +46,7 @@ export class RawJsonRenderer implements ProgressRenderer {
     ) {
       this.#writer.write(`${encodeRawJson(bounded)}\n`);
     }
+    return this.#writer.drained();
   }
 
   close(signal?: AbortSignal): Promise<void> {

@@ -38,12 +38,16 @@ export type BuildOutcome =
 
 /**
  * Shows the progress of one or several builds. `build` names one of them (a service); undefined where there is only one.
- * No call waits or throws: what a slow output cannot take is bounded by each renderer as its own comment says.
+ * No call throws. What a slow output cannot take is bounded by each renderer as its own comment says.
  */
 export interface ProgressRenderer {
   /** Announces a build before its first message, so that it has its place from the beginning. Optional. */
   start(build: string | undefined): void;
-  update(build: string | undefined, status: SolveStatus): void;
+  /**
+   * Resolves when the output has taken enough for the next message; undefined where that may come at once. A caller that waits
+   * (`SolveOptions.onStatus` does) loses nothing to an output that is slow.
+   */
+  update(build: string | undefined, status: SolveStatus): Promise<void> | undefined;
   /** The lines of each step, where they are known (`SolveOptions.onSourceMap`). */
   sourceMap(build: string | undefined, map: StepSourceMap): void;
   /** A few words on what happens to the build outside of the solve: "pulling", "starting", "healthy". */
@@ -53,8 +57,8 @@ export interface ProgressRenderer {
   /** Ends one build. A failure is shown by tty, plain and quiet (`renderFailure`): the caller need not print it again. */
   finish(build: string | undefined, outcome: BuildOutcome): void;
   /**
-   * Writes what is left, restores the terminal, and resolves when the output has taken everything, or gives up after
-   * `signal` or five seconds. The terminal is restored before this returns, so it is safe just before `process.exit`.
+   * Writes what is left, restores the terminal, and resolves when the output has taken everything, or gives up with
+   * `signal`, without one after five seconds. The terminal is restored before this returns, so it is safe just before `process.exit`.
    */
   close(signal?: AbortSignal): Promise<void>;
 }

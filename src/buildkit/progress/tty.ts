@@ -74,7 +74,7 @@ export class TtyRenderer implements ProgressRenderer {
     this.#warned.add(`${build === undefined ? "" : `${safeName(build)}: `}${safeName(text)}`);
   }
 
-  update(build: string | undefined, status: SolveStatus): void {
+  update(build: string | undefined, status: SolveStatus): undefined {
     this.#view(build).progress.apply(status, this.#options.clock.now());
   }
 

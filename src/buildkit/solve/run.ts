@@ -14,6 +14,7 @@ import type { SolveOptions, StepSourceMap } from "./types.js";
 
 /** Engines before 24 send errors without details, so without the Dockerfile. */
 const detailsFrom = 42;
+const pausableFrom = 43;
 const unavailable = 14;
 /** How long the last status messages are waited for: after an abort, after anything else. */
 const abortWaitMs = 1000;
@@ -59,7 +60,7 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
     const attrs = frontendAttrsOf(options);
     const request = solveRequest(options, ref, session.id, attrs, gateway);
     const answer = unary(calls.client, Control.methods.Solve, request, { signal: cancel.signal });
-    const following = followStatus(watch.client, ref, run.onStatus);
+    const following = followStatus(watch.client, ref, run.onStatus, canPauseStatus(transport));
     const metadata = gateway
       ? playFrontend(transport, ref, "dockerfile.v0", attrs, run.onSourceMap, cancel.signal)
       : Promise.resolve({});
@@ -91,7 +92,7 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
         frontend.failed,
         lost,
       ]);
-      await settledWithin(following.ended, statusWaitMs);
+      await following.settle(statusWaitMs, options.signal);
       // The build is done: that the Return call could not be answered any more does not undo it.
       const frontendMetadata = (await metadata.catch(() => undefined)) ?? {};
       return { exporterResponse, frontendMetadata };
@@ -100,7 +101,8 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
       const reason = lostAnswer ? (calls.dialError ?? error) : error;
       const known: SolveFailure["known"] = lostAnswer ? await afterLoss(watch.client, ref) : {};
       cancel.abort();
-      await settledWithin(following.ended, options.signal?.aborted ? abortWaitMs : statusWaitMs);
+      if (options.signal?.aborted) await settledWithin(following.ended, abortWaitMs);
+      else await following.settle(statusWaitMs, options.signal);
       if (bridgeLost && error === undefined) return "without-gateway";
       if (error instanceof SolveFailure) throw error;
       throw new SolveFailure(known.historyStatus === undefined ? reason : undefined, known);
@@ -122,6 +124,14 @@ function canUseGateway({ transport, options, largeDockerfile }: SolveRun): boole
   const api = transport.engine?.apiVersion;
   const withDetails = api === undefined || Number(api.slice("1.".length)) >= detailsFrom;
   return !withDetails || !largeDockerfile;
+}
+
+/**
+ * BuildKit before 0.11 (Docker Engine 23 and older) never ends a status stream of which more than 1 MiB of logs had to wait: it
+ * sends empty messages without end (control.go: `retry` is never set back).
+ */
+function canPauseStatus({ engine }: BuildKitTransport): boolean {
+  return engine === undefined || Number(engine.apiVersion.slice("1.".length)) >= pausableFrom;
 }
 
 /** Rejects when the daemon ends the session although the build goes on. */

@@ -48,7 +48,10 @@ export interface SolveOptions {
    * Default true where it is possible.
    */
   readonly sourceMap?: boolean;
-  /** Called for every Status message, in order. No more are read while what it returns is pending: a slow reader holds them back. */
+  /**
+   * Called for every Status message, in order. No more are read while what it returns is pending, so that a slow reader holds them
+   * back; but on Docker Engine 23 and older, which cannot be held back.
+   */
   readonly onStatus?: (status: SolveStatus) => unknown;
   /** Called once with the lines of each step, before the first step runs: vertex digest to 1-based line ranges. */
   readonly onSourceMap?: (map: StepSourceMap) => void;
