@@ -37,7 +37,7 @@ export function requireSupport(request: BuildRequest, engine: EngineFeatures): v
     "--cache-from type=local",
     engine.reasons.localCacheImport,
   );
-  requireCacheSupport(request.cacheTo, engine);
+  requireCacheSupport(request.cacheTo, request.cacheFrom, engine);
 }
 
 /** `#REF:SUBDIR` behind a git URL; what is in front of the `#` is BuildKit's to judge. */

@@ -42,14 +42,30 @@ test.each([
   );
 });
 
+const plain = { store: "plain", imageStore: true } as const;
+const containerd = { store: "containerd", imageStore: true } as const;
+const buildkitd = { store: "containerd", imageStore: false } as const;
+
 test("A plain store exports inline caches only, and says what would do more.", () => {
   const local = parseCacheOption("type=local,dest=x", "to");
-  expect(() => requireCacheSupport(local, { store: "plain" })).toThrow(
-    expect.objectContaining({
-      code: "engine_unsupported",
-      hint: expect.stringContaining("containerd image store"),
-    }),
-  );
-  expect(() => requireCacheSupport(local, { store: "containerd" })).not.toThrow();
-  expect(() => requireCacheSupport(parseCacheOption("type=inline", "to"), { store: "plain" })).not.toThrow();
+  const refused = { code: "engine_unsupported", hint: expect.stringContaining("containerd image store") };
+  expect(() => requireCacheSupport(local, [], plain)).toThrow(expect.objectContaining(refused));
+  expect(() => requireCacheSupport(local, [], containerd)).not.toThrow();
+  expect(() => requireCacheSupport(parseCacheOption("type=inline", "to"), [], plain)).not.toThrow();
+  const actions = parseCacheOption("type=gha,scope=x", "from");
+  expect(() => requireCacheSupport([], actions, plain)).toThrow(expect.objectContaining(refused));
+  expect(() => requireCacheSupport(actions, actions, containerd)).not.toThrow();
 });
+
+test.each(["s3", "azblob"])(
+  "A cache of type %s is for a buildkitd: no Docker Engine has it, either way.",
+  (type) => {
+    const entries = [{ type, attrs: { bucket: "b" } }];
+    const refused = { code: "engine_unsupported", hint: expect.stringContaining("buildkitd") };
+    for (const engine of [plain, containerd]) {
+      expect(() => requireCacheSupport(entries, [], engine)).toThrow(expect.objectContaining(refused));
+      expect(() => requireCacheSupport([], entries, engine)).toThrow(expect.objectContaining(refused));
+    }
+    expect(() => requireCacheSupport(entries, entries, buildkitd)).not.toThrow();
+  },
+);

@@ -35,11 +35,31 @@ export function parseCacheOption(value: string, direction: CacheDirection): read
   return [entry];
 }
 
-/** What an engine of the plain store cannot do is refused before the build, with what would. */
+/** Left out of every Docker Engine (moby's builder-next registers `registry`, `local`, `inline` and `gha`). */
+const buildkitdOnly: readonly string[] = ["s3", "azblob"];
+
+/**
+ * What the engine cannot do is refused before the build, with what would: an import that it does not know is passed over without
+ * a word, an export fails when everything is built.
+ */
 export function requireCacheSupport(
   exports: readonly CacheEntry[],
-  engine: { readonly store: "plain" | "containerd" },
+  imports: readonly CacheEntry[],
+  engine: { readonly store: "plain" | "containerd"; readonly imageStore: boolean },
 ): void {
+  const absent = engine.imageStore
+    ? [...exports, ...imports].find(({ type }) => buildkitdOnly.includes(type))
+    : undefined;
+  if (absent !== undefined) {
+    throw new BuildKitError("engine_unsupported", `A Docker Engine has no cache of type ${absent.type}.`, {
+      hint: "Use type=registry, or a buildkitd, which has it: --builder docker-container://NAME or tcp://HOST:PORT.",
+    });
+  }
+  if (engine.store === "plain" && imports.some(({ type }) => type === "gha")) {
+    throw new BuildKitError("engine_unsupported", "This engine cannot import a cache of type gha.", {
+      hint: 'Switch the engine to the containerd image store ("features": {"containerd-snapshotter": true} in daemon.json).',
+    });
+  }
   const refused = exports.find(({ type }) => type !== "inline");
   if (refused === undefined || engine.store === "containerd") return;
   throw new BuildKitError(
