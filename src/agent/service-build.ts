@@ -105,7 +105,8 @@ function requestOf(
     dockerfile: { kind: "in-context", path: build.dockerfile },
     // Two exports of one image without a name fail on each other (containerd store, engine 28: `moby-dangling@…: already exists`).
     // The names that are looked for are given when it is known that the keys hold.
-    tags: [`galley/${name}:latest-${service}`],
+    // One an environment: the containerd store forgets an image whose only name has moved on to another build's before it has others.
+    tags: [`galley/${name}:${job.environment.name}-${service}`],
     ...(build.target ? { target: build.target } : {}),
     buildArgs: { BUILDKIT_CACHE_MOUNT_NS: repoKey, ...build.args },
     labels: { "sh.galley.agent": agent, "sh.galley.project": job.project.id, "sh.galley.service": service },
