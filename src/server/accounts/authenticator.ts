@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, lt, or } from "drizzle-orm";
+import { and, eq, gt, isNull, or } from "drizzle-orm";
 import { type Authenticator, type Scope, scopes } from "../http/index.js";
 import { tokenHash } from "../secrets/index.js";
 import { apiTokens, type Database, sessions, users } from "../store/index.js";
@@ -20,7 +20,13 @@ export function createAuthenticator(db: Database, now: () => Date): Authenticato
     async byToken(token) {
       const at = now();
       const [found] = await db
-        .select({ id: apiTokens.id, name: apiTokens.name, scopes: apiTokens.scopes, user })
+        .select({
+          id: apiTokens.id,
+          name: apiTokens.name,
+          scopes: apiTokens.scopes,
+          lastUsedAt: apiTokens.lastUsedAt,
+          user,
+        })
         .from(apiTokens)
         .innerJoin(users, eq(users.id, apiTokens.userId))
         .where(
@@ -31,16 +37,8 @@ export function createAuthenticator(db: Database, now: () => Date): Authenticato
         );
       if (!found) return undefined;
       // To the minute: a token that is used without pause is not to cost a write each time.
-      const minuteAgo = new Date(at.getTime() - minute);
-      await db
-        .update(apiTokens)
-        .set({ lastUsedAt: at })
-        .where(
-          and(
-            eq(apiTokens.id, found.id),
-            or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, minuteAgo)),
-          ),
-        );
+      if (found.lastUsedAt === null || at.getTime() - found.lastUsedAt.getTime() > minute)
+        await db.update(apiTokens).set({ lastUsedAt: at }).where(eq(apiTokens.id, found.id));
       const held = scopes.filter((scope: Scope) => found.scopes.includes(scope));
       return { kind: "token", id: found.id, name: found.name, user: found.user, scopes: held };
     },
