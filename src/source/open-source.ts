@@ -36,7 +36,7 @@ export interface OpenSourceOptions {
  */
 export async function openSource(options: OpenSourceOptions): Promise<GitTree> {
   const { mirror, commit, signal } = options;
-  const opened: LfsObjects[] = [];
+  const opened: Opened = { objects: [], submodules: [] };
   const open = () =>
     createGitTree({
       repository: mirror.path,
@@ -48,7 +48,7 @@ export async function openSource(options: OpenSourceOptions): Promise<GitTree> {
       ...(options.modTime === undefined ? {} : { modTime: options.modTime }),
     });
   const close = () => {
-    for (const objects of opened) objects.close();
+    for (const objects of opened.objects) objects.close();
   };
   try {
     let tree: GitTree;
@@ -56,12 +56,14 @@ export async function openSource(options: OpenSourceOptions): Promise<GitTree> {
       tree = await open();
     } catch (error) {
       if (!(error instanceof GalleyError) || error.code !== "git_repository_invalid") throw error;
+      // Which one it is that something is missing in cannot be told from here.
+      for (const submodule of opened.submodules) await submodule.reportDamage();
       await mirror.renew([commit], { signal });
       tree = await open();
     }
     return {
       ...tree,
-      read: (entry, reading) => readNoting(tree, entry, reading, mirror),
+      read: (entry, reading) => readNoting(tree, entry, reading, [mirror, ...opened.submodules]),
       close: async () => {
         close();
         await tree.close();
@@ -73,11 +75,17 @@ export async function openSource(options: OpenSourceOptions): Promise<GitTree> {
   }
 }
 
+/** What a tree was put together from. */
+interface Opened {
+  readonly objects: LfsObjects[];
+  readonly submodules: Mirror[];
+}
+
 async function* readNoting(
   tree: GitTree,
   entry: TreeEntry,
   signal: AbortSignal,
-  mirror: Mirror,
+  mirrors: readonly Mirror[],
 ): AsyncGenerator<Uint8Array> {
   try {
     yield* tree.read(entry, signal);
@@ -85,17 +93,14 @@ async function* readNoting(
     const cause =
       error instanceof BuildKitError && error.code === "context_invalid" ? error.cause : undefined;
     const ours = cause instanceof GalleyError && cause.code === "git_repository_invalid";
-    if (ours || (error instanceof BuildKitError && cause === undefined)) await mirror.reportDamage();
+    if (ours || (error instanceof BuildKitError && cause === undefined)) {
+      for (const mirror of mirrors) await mirror.reportDamage();
+    }
     throw error;
   }
 }
 
-function mirrorSources(
-  mirror: Mirror,
-  commit: string,
-  submodules: boolean,
-  opened: LfsObjects[],
-): TreeSources {
+function mirrorSources(mirror: Mirror, commit: string, submodules: boolean, opened: Opened): TreeSources {
   let guard: Promise<AddressGuard> | undefined;
   const guarded = () => {
     guard ??= createAddressGuard(mirror.remote.host);
@@ -115,7 +120,7 @@ function mirrorSources(
           configured: await configuredServer(mirror, commit),
           guard: await guarded(),
         }));
-        opened.push(objects);
+        opened.objects.push(objects);
       }
       return objects.object(pointer);
     },
@@ -131,7 +136,7 @@ async function openSubmodule(
   parent: Mirror,
   link: SubmoduleLink,
   guard: AddressGuard,
-  opened: LfsObjects[],
+  opened: Opened,
   signal: AbortSignal,
 ): Promise<SubmoduleSource | undefined> {
   // A link that .gitmodules does not tell of is an empty directory in a clone, too.
@@ -145,6 +150,7 @@ async function openSubmodule(
       });
     }
     await mirror.fetch([link.commit], { signal });
+    opened.submodules.push(mirror);
     return { repository: mirror.path, sources: mirrorSources(mirror, link.commit, true, opened) };
   } catch (error) {
     signal.throwIfAborted();

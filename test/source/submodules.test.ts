@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Credential, type GitTree, openSource } from "../../src/source/index.js";
@@ -214,6 +215,25 @@ test("a repository that has itself as a submodule ends at a depth", async () => 
     code: "git_failed",
     message: expect.stringContaining("nested"),
   });
+});
+
+test("a submodule's mirror that has lost its objects is made anew", async () => {
+  const lib = origin("acme/lib");
+  const commit = lib.commit("refs/heads/main", { l: "1" });
+  const source = origin();
+  commitLinks(source, {}, [["lib", "../lib.git", commit]]);
+  const server = await serve();
+  await open(`${server.url}/acme/shop.git`);
+  const modules = join(root, "repos/shop.git/modules");
+  const [name = ""] = readdirSync(modules).filter((folder) => folder.endsWith(".git"));
+  const packs = join(modules, name, "objects/pack");
+  const [pack = ""] = readdirSync(packs).filter((file) => file.endsWith(".pack"));
+  const input = readFileSync(join(packs, pack));
+  for (const file of readdirSync(packs)) rmSync(join(packs, file));
+  execFileSync("git", ["unpack-objects", "-q"], { cwd: join(modules, name), input });
+  const blob = lib.git("rev-parse", `${commit}:l`);
+  rmSync(join(modules, name, "objects", blob.slice(0, 2), blob.slice(2)));
+  expect(await contentOf(await open(`${server.url}/acme/shop.git`))).toMatchObject({ "lib/l": "1" });
 });
 
 test("LFS objects of a submodule come from its own server", async () => {
