@@ -20,7 +20,7 @@ const plan: Plan = {
   volumes: {},
   host: "pr-1-shop.localhost",
   routing: undefined,
-  published: undefined,
+  published: false,
 };
 
 test("a public service's container says whose it is and where its requests come from", () => {
@@ -70,7 +70,7 @@ test("every setting of a container counts, and nothing else: neither the deploym
     { ...plan, volumes: { "/data": "v" } },
     { ...plan, host: "pr-2-shop.localhost" },
     { ...plan, routing: { tls: true } },
-    { ...plan, published: 0 },
+    { ...plan, published: true },
     { ...plan, service: { ...service, expose: 81 } },
     { ...plan, service: { ...service, command: ["x"] } },
     { ...plan, service: { ...service, health: { path: "/", status: 200, timeoutSeconds: 1 } } },

@@ -24,8 +24,8 @@ export interface Plan {
   /** Host name of a public service. */
   readonly host: string | undefined;
   readonly routing: Routing | undefined;
-  /** Port on 127.0.0.1, 0: a free one; undefined: not published. */
-  readonly published: number | undefined;
+  /** What it exposes is published on a free port of 127.0.0.1. */
+  readonly published: boolean;
 }
 
 /** Equal for two plans that would make the same container. A hash, because it becomes a label and the environment may hold secrets. */
@@ -58,7 +58,7 @@ export function containerOf(plan: Plan, deployment: string, number: number): Con
     command: service.command,
     network,
     aliases: [name],
-    publish: published !== undefined && expose !== undefined ? { [expose]: published } : {},
+    publish: published && expose !== undefined ? { [expose]: 0 } : {},
     volumes: plan.volumes,
     capabilities: CAPABILITIES,
     limits: plan.limits,

@@ -5,7 +5,6 @@ export { hostsOf, type Ingress, type PublicAddress } from "./hosts.js";
 export type { Owner } from "./labels.js";
 export { containerProbe, directProbe, type Probe, type ProbeTarget } from "./probe.js";
 export { reconnectProxy } from "./proxy.js";
-export { publicServices } from "./public.js";
 export type { Routing } from "./routes.js";
 export {
   type RunningEnvironment,

@@ -10,6 +10,8 @@ export interface ProbeTarget {
   /** On the environment's network. */
   readonly address: string;
   readonly port: number;
+  /** Port on 127.0.0.1, where there is one. */
+  readonly published: number | undefined;
   readonly path: string;
   /** The status that ends the wait. */
   readonly status: number;
@@ -24,11 +26,15 @@ export type Probe = (target: ProbeTarget, signal: AbortSignal) => Promise<number
 /** Milliseconds that one question may take. */
 const ANSWER_MS = 5_000;
 
-/** Asks from this process. For an agent on the engine's own machine, which reaches every bridge. */
-export const directProbe: Probe = ({ address, port, path }, signal) =>
+/**
+ * Asks from this process, by the published port or else by address. For an agent on the engine's own machine, which reaches every
+ * bridge, or beside an engine that publishes.
+ */
+export const directProbe: Probe = ({ address, port, published, path }, signal) =>
   new Promise((resolve) => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    const request = get({ host: address, port, path: escaped(path), agent: false, signal: limit });
+    const at = published === undefined ? { host: address, port } : { host: "127.0.0.1", port: published };
+    const request = get({ ...at, path: escaped(path), agent: false, signal: limit });
     request.on("response", (response) => {
       resolve(response.statusCode);
       response.destroy();

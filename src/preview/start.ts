@@ -2,7 +2,6 @@ import {
   type ContainerLimits,
   type Docker,
   engineFacts,
-  inspectContainer,
   inspectImage,
   removeContainer,
   startContainer,
@@ -16,7 +15,6 @@ import type { Owner } from "./labels.js";
 import { ensureEnvironmentNetwork, type NetworkOptions } from "./network.js";
 import { directProbe, type Probe } from "./probe.js";
 import { connectProxy } from "./proxy.js";
-import { publicServices } from "./public.js";
 import type { Routing } from "./routes.js";
 import { sideBySide } from "./side-by-side.js";
 import { ensureVolumes } from "./volumes.js";
@@ -38,10 +36,10 @@ export interface StartOptions extends NetworkOptions {
   /** How health is asked. Default: from this process, by address. */
   readonly probe?: Probe | undefined;
   /**
-   * Publishes public services on 127.0.0.1 as well: the first on this port (0: a free one), further ones on free ones. For a machine
-   * that cannot reach the engine's bridges, and where there is no ingress. Default: nothing is published.
+   * Publishes what services expose on 127.0.0.1, on free ports, and asks for health there. For a machine that cannot reach the engine's
+   * bridges, such as one whose engine is in a virtual machine. Default: false.
    */
-  readonly publish?: number | undefined;
+  readonly publish?: boolean | undefined;
   readonly onState?: (service: string, state: "starting" | "healthy" | "unchanged" | "removed") => void;
   readonly signal: AbortSignal;
 }
@@ -50,8 +48,6 @@ export interface RunningService {
   /** Id. */
   readonly container: string;
   readonly url: string | undefined;
-  /** Port on 127.0.0.1. */
-  readonly published: number | undefined;
 }
 
 export interface RunningEnvironment {
@@ -80,7 +76,6 @@ export async function startEnvironment(
 ): Promise<RunningEnvironment> {
   const { owner, images, hosts, routing, onState, probe = directProbe } = options;
   const waves = startOrder(manifest.services);
-  const exposed = publicServices(manifest).map(({ name }) => name);
   const { cpus } = await engineFacts(docker, options.signal);
   const limits = atMost(options.limits, cpus);
   const network = await ensureEnvironmentNetwork(
@@ -109,16 +104,13 @@ export async function startEnvironment(
       containers.set(service.name, await up(service, signal));
     });
   }
-  const services = new Map<string, RunningService>();
-  for (const { name, expose } of manifest.services) {
-    const container = containers.get(name) ?? "";
-    const published =
-      expose !== undefined && exposed.includes(name) && options.publish !== undefined
-        ? (await inspectContainer(docker, container, options.signal))?.published[expose]
-        : undefined;
-    services.set(name, { container, url: hosts.get(name)?.url, published });
-  }
-  return { url: hosts.get(exposed[0] ?? "")?.url, services, proxied };
+  const services = new Map(
+    manifest.services.map(({ name }) => {
+      const service = { container: containers.get(name) ?? "", url: hosts.get(name)?.url };
+      return [name, service] as const;
+    }),
+  );
+  return { url: [...hosts.values()][0]?.url, services, proxied };
 
   async function up(service: Service, signal: AbortSignal): Promise<string> {
     const plan = await planOf(service, signal);
@@ -148,7 +140,6 @@ export async function startEnvironment(
         hint: "Somebody may have removed it since it was built or pulled: deploy again.",
       });
     }
-    const order = exposed.indexOf(service.name);
     return {
       owner,
       service,
@@ -159,7 +150,7 @@ export async function startEnvironment(
       volumes: await ensureVolumes(docker, owner, service, image, signal),
       host: hosts.get(service.name)?.host,
       routing,
-      published: options.publish === undefined || order < 0 ? undefined : order === 0 ? options.publish : 0,
+      published: options.publish === true,
     };
   }
 }

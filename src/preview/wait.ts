@@ -76,7 +76,7 @@ export async function waitUntilUp(
 
 /** Undefined when it answers as it should, else what it does instead. */
 async function ask(
-  { id: container, addresses }: ContainerState,
+  { id: container, addresses, published }: ContainerState,
   { health, expose: port }: Service,
   network: string,
   probe: Probe,
@@ -85,7 +85,8 @@ async function ask(
   const address = addresses[network];
   if (!health || !port || !address) return `it has no address on the network ${network}`;
   const { path, status } = health;
-  const answered = await probe({ container, address, port, path, status }, signal);
+  const target = { container, address, port, published: published[port], path, status };
+  const answered = await probe(target, signal);
   signal.throwIfAborted();
   if (answered === status) return undefined;
   return answered === undefined

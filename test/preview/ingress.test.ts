@@ -9,7 +9,14 @@ import { buffer } from "node:stream/consumers";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { connectDocker, type Docker, inspectContainer } from "../../src/docker/index.js";
 import { startIngress } from "../../src/ingress/index.js";
-import { hostsOf, startEnvironment, stopEnvironment } from "../../src/preview/index.js";
+import {
+  directProbe,
+  hostsOf,
+  type Probe,
+  type StartOptions,
+  startEnvironment,
+  stopEnvironment,
+} from "../../src/preview/index.js";
 import { docker as cli, onEachEngine } from "../support/engines.js";
 import {
   askHost,
@@ -63,22 +70,28 @@ onEachEngine(
       docker = await dockerOf(engine);
     });
 
-    const ingressOn = async (of: Docker = docker) => {
+    const ingressOn = async (of: Docker = docker, usePublished = false) => {
       const abort = new AbortController();
       const log = { info: () => {}, warn: () => {} };
-      const { port, closed } = await startIngress({ docker: of, port: 0, log, signal: abort.signal });
+      const { port, closed } = await startIngress({
+        docker: of,
+        port: 0,
+        usePublished,
+        log,
+        signal: abort.signal,
+      });
       cleanUp.push(() => {
         abort.abort();
         return closed;
       });
       return port;
     };
-    const previewOf = async (pr: number, services: object) => {
+    const previewOf = async (pr: number, services: object, more: Partial<StartOptions> = {}) => {
       const one = environment(engine, manifestOf(services));
       cleanUp.push(() => cleared(docker, one.owner));
       const at = { name: `pr-${pr}`, project: one.owner.environment };
       const hosts = hostsOf(one.manifest, at, { scheme: "http", domain: "localhost", port: 8088 });
-      const running = await startEnvironment(docker, one.manifest, { ...one.options, hosts });
+      const running = await startEnvironment(docker, one.manifest, { ...one.options, hosts, ...more });
       const [host] = [...hosts.values()].map((address) => address.host);
       return { ...one, running, hosts, host: host ?? "" };
     };
@@ -185,6 +198,23 @@ onEachEngine(
       cleanUp.push(cut);
       await askUntil(port, two.host, ({ status }) => status === 200);
       expect((await askHost(port, one.host)).status).toBe(404);
+    });
+
+    test("where networks are out of reach, ports on 127.0.0.1 take their place, and follow a restart", async () => {
+      const asked: (number | undefined)[] = [];
+      const probe: Probe = (target, signal) => {
+        asked.push(target.published);
+        return directProbe({ ...target, address: "192.0.2.1" }, signal);
+      };
+      const one = await previewOf(1, { web: web("one") }, { publish: true, probe });
+      expect(asked[0]).toBeGreaterThan(0);
+      const id = one.running.services.get("web")?.container ?? "";
+      const [{ HostConfig }] = JSON.parse(await cli(engine, ["inspect", id]));
+      expect(HostConfig.PortBindings["8080/tcp"]).toMatchObject([{ HostIp: "127.0.0.1" }]);
+      const port = await ingressOn(docker, true);
+      expect((await askHost(port, one.host)).body).toBe("one\n");
+      await cli(engine, ["restart", "-t", "0", id]);
+      expect((await askUntil(port, one.host, ({ status }) => status === 200)).body).toBe("one\n");
     });
 
     test("200 MB go through in either direction unharmed, and a WebSocket stays open", async () => {
