@@ -17,6 +17,8 @@ export const apiErrors = {
 /** What passes by itself: a cluster that has no leader yet, or not enough members; a server that has just started. */
 const transientApiErrors = [10008, 10009, 10005, 10023, 10074, 10076];
 const transientCodes = ["503", "TIMEOUT", "DISCONNECT", "CONNECTION_REFUSED"];
+/** Ours, not the bus's doing: the connection was closed here. */
+const closedCodes = ["CONNECTION_CLOSED", "CONNECTION_DRAINING"];
 
 export const apiErrorCode = (error: unknown): number | undefined =>
   error instanceof NatsError ? error.api_error?.err_code : undefined;
@@ -30,7 +32,7 @@ export function isTransient(error: unknown): boolean {
 /**
  * Repeats what fails for a passing reason, for 30 s unless told otherwise.
  * @param doing completes "The bus did not …": "make the stream JOBS".
- * @throws `bus_unreachable` when the time is over, `bus_refused` for what no repeating mends, the signal's reason.
+ * @throws `bus_unreachable` when the time is over or the connection is closed, `bus_refused` for what no repeating mends, the signal's reason.
  */
 export async function persist<T>(
   doing: string,
@@ -47,6 +49,8 @@ export async function persist<T>(
       if (error instanceof GalleyError) throw error;
       const reason = apiErrorCode(error) === undefined ? reasonOf(error) : (error as NatsError).message;
       const what = `The bus did not ${doing}: ${reason}.`;
+      if (closedCodes.includes((error as NatsError).code))
+        throw new GalleyError("bus_unreachable", what, { cause: error });
       if (!isTransient(error)) throw new GalleyError("bus_refused", what, { cause: error });
       if (Date.now() >= deadline) throw new GalleyError("bus_unreachable", what, { cause: error });
       await pause(Math.min(backoffMs(failures, 100, 2_000), deadline - Date.now()), signal);
@@ -58,5 +62,6 @@ function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
   if (code === "503") return "JetStream is not there";
   if (code === "TIMEOUT") return "no answer in time";
+  if (closedCodes.includes(code ?? "")) return "the connection is closed";
   return message ?? "no reason given";
 }
