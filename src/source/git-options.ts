@@ -21,6 +21,8 @@ export interface GitOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Deadline of one fetch in milliseconds. Default 900,000. */
   readonly timeoutMs?: number;
+  /** Milliseconds in which a server has to take a connection. Default 20,000. */
+  readonly connectTimeoutMs?: number;
   /** Bytes that one fetch may bring. Default 20 GiB. */
   readonly maxBytes?: number;
 }

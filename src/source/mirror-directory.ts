@@ -83,10 +83,19 @@ async function renameIfThere(from: string, to: string): Promise<void> {
   }
 }
 
-/** Removes what earlier attempts left: half made mirrors and replaced ones. Only under the lock. */
-export async function removeLeftovers({ making, leaving }: MirrorPlaces): Promise<void> {
+/** An LFS object that has not grown for so long is not being fetched any more. */
+const abandonedMs = 3_600_000;
+
+/** Removes what earlier attempts left: half made mirrors and replaced ones, half LFS objects. Only under the lock. */
+export async function removeLeftovers({ path, making, leaving }: MirrorPlaces): Promise<void> {
   await rm(making, { recursive: true, force: true });
   await rm(leaving, { recursive: true, force: true });
+  const halves = join(path, "lfs/tmp");
+  for (const name of await readdir(halves).catch(() => [])) {
+    const half = join(halves, name);
+    const found = await stat(half).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > abandonedMs) await rm(half, { force: true });
+  }
 }
 
 /**

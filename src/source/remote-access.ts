@@ -12,6 +12,8 @@ export interface RemoteAccess {
   release(): Promise<void>;
 }
 
+export const defaultConnectTimeoutMs = 20_000;
+
 /** What is handed on of our own environment. Everything else, secrets of the agent above all, stays here. */
 const handedOn = /^(PATH|TMPDIR|SSL_CERT_(FILE|DIR)|(https?|all|no)_proxy)$/i;
 
@@ -69,7 +71,10 @@ export async function openRemoteAccess(
     }
   }
   if (remote.kind === "ssh") {
-    files = await writeSshFiles(credential?.kind === "ssh" ? credential : null);
+    files = await writeSshFiles(
+      credential?.kind === "ssh" ? credential : null,
+      options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+    );
     variables.GIT_SSH_COMMAND = `${quoted(options.ssh ?? "ssh")} -F ${quoted(files.config)}`;
     variables.GIT_SSH_VARIANT = "ssh";
   }

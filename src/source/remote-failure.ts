@@ -98,6 +98,17 @@ export function tookTooLong(
   );
 }
 
+/** When nobody takes a connection. */
+export function noConnection(
+  { remote, doing }: Pick<FailedTalk, "remote" | "doing">,
+  ms: number,
+): GalleyError {
+  const message = `${remote.url} cannot be reached: its host took no connection for ${Math.round(ms / 1000)} s (${doing}).`;
+  return new GalleyError("git_unreachable", message, {
+    hint: "Is the server up, and reachable from the machine where the agent runs (firewall, proxy)?",
+  });
+}
+
 export function noSuchRef(remote: Remote, ref: string): GalleyError {
   const change = /^refs\/(pull|merge-requests)\/(\d+)\//.exec(ref);
   return new GalleyError("git_ref_not_found", `${remote.url} has no ${ref}.`, {

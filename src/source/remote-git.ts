@@ -1,10 +1,11 @@
+import { connect, type Socket } from "node:net";
 import { GalleyError } from "../errors/index.js";
 import { type FetchProgress, parseProgress } from "./fetch-progress.js";
 import type { Credential, GitOptions } from "./git-options.js";
 import { type GitOutcome, runGit } from "./git-run.js";
 import { bytesArriving } from "./mirror-directory.js";
-import { openRemoteAccess } from "./remote-access.js";
-import { type RemoteFailure, remoteFailure, tookTooLong } from "./remote-failure.js";
+import { defaultConnectTimeoutMs, openRemoteAccess } from "./remote-access.js";
+import { noConnection, type RemoteFailure, remoteFailure, tookTooLong } from "./remote-failure.js";
 import type { Remote } from "./remote-url.js";
 
 export interface RemoteGit {
@@ -98,15 +99,59 @@ async function talk(git: RemoteGit, doing: string, signal: AbortSignal, run: Tal
   const ms = git.options.timeoutMs ?? defaultTimeoutMs;
   const deadline = AbortSignal.timeout(ms);
   const access = await openRemoteAccess(git.remote, git.credential, git.options);
+  const unreached = new AbortController();
+  const connectMs = git.options.connectTimeoutMs ?? defaultConnectTimeoutMs;
+  const watch = watchSilence(git.remote, access.env, connectMs, () =>
+    unreached.abort(noConnection({ remote: git.remote, doing }, connectMs)),
+  );
   try {
-    return await runGit({ ...run, env: access.env, signal: AbortSignal.any([signal, deadline]) });
+    return await runGit({
+      ...run,
+      env: access.env,
+      signal: AbortSignal.any([signal, deadline, unreached.signal]),
+      onLine: (line) => {
+        watch.end();
+        run.onLine?.(line);
+      },
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (deadline.aborted) throw tookTooLong({ remote: git.remote, doing }, ms);
     throw error;
   } finally {
+    watch.end();
     await access.release();
   }
+}
+
+/**
+ * git waits five minutes for a host that drops what it is sent, and has no setting for that over http (ssh has). When it has
+ * been silent for half of the time, a connection of our own finds out whether the host takes any.
+ */
+function watchSilence(
+  { kind, host, port, protocol }: Remote,
+  env: Readonly<Record<string, string>>,
+  ms: number,
+  onUnreachable: () => void,
+): { end(): void } {
+  // Through a proxy only the proxy knows.
+  if (kind !== "http" || Object.keys(env).some((name) => /^(https?|all)_proxy$/i.test(name)))
+    return { end: () => {} };
+  let socket: Socket | undefined;
+  const timer = setTimeout(() => {
+    socket = connect({ host, port: port ?? (protocol === "https" ? 443 : 80), timeout: ms / 2 });
+    socket.once("timeout", onUnreachable);
+    socket.once("connect", () => socket?.destroy());
+    socket.once("error", () => {
+      // git hears of that itself.
+    });
+  }, ms / 2);
+  return {
+    end: () => {
+      clearTimeout(timer);
+      socket?.destroy();
+    },
+  };
 }
 
 function tooMany(remote: Remote, maxBytes: number): GalleyError {

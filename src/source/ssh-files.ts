@@ -21,6 +21,7 @@ const prefix = "galley-ssh-";
  */
 export async function writeSshFiles(
   credential: { readonly privateKey: string; readonly knownHosts: string | null } | null,
+  connectTimeoutMs: number,
 ): Promise<SshFiles> {
   const parent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
   const space = processSpace();
@@ -38,7 +39,7 @@ export async function writeSshFiles(
     };
     const known = await write("known_hosts", withEnd(credential?.knownHosts ?? forgeKnownHosts()));
     const key = credential === null ? "none" : await write("key", withEnd(credential.privateKey));
-    await write("config", configuration(key, known));
+    await write("config", configuration(key, known, connectTimeoutMs));
     return { config: join(directory, "config"), remove };
   } catch (error) {
     await remove();
@@ -49,7 +50,7 @@ export async function writeSshFiles(
 /** Keys that went through a web form come with CR, or without the last line feed, and ssh takes neither. */
 const withEnd = (text: string) => `${text.replace(/\r\n?/g, "\n").trim()}\n`;
 
-function configuration(key: string, knownHosts: string): string {
+function configuration(key: string, knownHosts: string, connectTimeoutMs: number): string {
   const settings = {
     User: "git",
     IdentityFile: key,
@@ -72,7 +73,7 @@ function configuration(key: string, knownHosts: string): string {
     PermitLocalCommand: "no",
     ProxyCommand: "none",
     ControlPath: "none",
-    ConnectTimeout: "20",
+    ConnectTimeout: String(Math.max(1, Math.round(connectTimeoutMs / 1000))),
     ServerAliveInterval: "15",
     ServerAliveCountMax: "4",
     LogLevel: "ERROR",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import type { Credential, SourceLog } from "../../src/source/index.js";
+import { unpacked } from "./debian-tools.js";
 import { allProcesses } from "./other-process.js";
 import { mirrorOf, origin, root, serve, soon, useRoom } from "./room.js";
 
@@ -177,8 +178,9 @@ test("a certificate of an unknown authority is refused, and accepted where its f
   const { commit } = origin();
   const id = commit("refs/heads/main", { a: "1" });
   const [key, cert] = [join(root, "key.pem"), join(root, "cert.pem")];
+  const openssl = await unpacked("openssl", "openssl libssl3");
   execFileSync(
-    "openssl",
+    join(openssl.folder, "usr/bin/openssl"),
     [
       ...[
         "req",
@@ -191,9 +193,10 @@ test("a certificate of an unknown authority is refused, and accepted where its f
         "-days",
         "2",
       ],
-      ...["-subj", "/CN=git", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+      ...["-config", join(openssl.folder, "etc/ssl/openssl.cnf"), "-subj", "/CN=git"],
+      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
     ],
-    { stdio: "ignore" },
+    { stdio: "ignore", env: openssl.env },
   );
   const tls = { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
   const { url } = await serve({ tls, user });

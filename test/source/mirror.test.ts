@@ -1,8 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createMirrors } from "../../src/source/index.js";
 import { allProcesses, makeProgram, outputOf, startProgram } from "./other-process.js";
@@ -300,6 +302,28 @@ test("a server that never answers is given up, and named", async () => {
     code: "git_timeout",
     message: expect.stringContaining(`http://127.0.0.1:${port}/acme/shop.git`),
   });
+});
+
+test("a host that takes no connection is given up long before git would", async () => {
+  // A listener whose process stands still: the kernel takes as many connections as it was told, and drops what comes then.
+  const program = `require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () { console.log(this.address().port); })`;
+  const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+  atEnd(() => child.kill("SIGKILL"));
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const port = Number(line.toString());
+  child.kill("SIGSTOP");
+  const taken: Socket[] = [];
+  for (let full = false; !full; ) {
+    const socket = connect(port, "127.0.0.1");
+    taken.push(socket.on("error", () => {}));
+    full = await Promise.race([once(socket, "connect").then(() => false), wait(500).then(() => true)]);
+  }
+  const mirror = mirrorOf(`http://127.0.0.1:${port}/acme/shop.git`, { git: { connectTimeoutMs: 600 } });
+  await expect(mirror.fetch(["refs/heads/main"], soon())).rejects.toMatchObject({
+    code: "git_unreachable",
+    message: expect.stringContaining("took no connection"),
+  });
+  for (const socket of taken) socket.destroy();
 });
 
 test("a repository that sends more than is allowed is given up, and nothing of it is kept", async () => {

@@ -1,31 +1,23 @@
 // OpenSSH's server from Debian's packages, on a free port of the loopback, with a user `git` of its own.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { script } from "../lab/scripts.js";
+import { type Unpacked, unpacked } from "./debian-tools.js";
 
 const packages =
   "openssh-server openssh-client libssl3 libwrap0 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libkeyutils1 libcom-err2";
 
-export interface SshTools {
-  readonly folder: string;
-  /** For programs of the packages. */
-  readonly env: Readonly<Record<string, string>>;
+export interface SshTools extends Unpacked {
   /** The ssh program. */
   readonly ssh: string;
 }
 
 export async function sshTools(): Promise<SshTools> {
-  const folder = (await script("-c", [`tool sshd ${packages}`])).trim();
-  const libraries = ["usr/lib", "lib"].flatMap((name) =>
-    readdirSync(join(folder, name))
-      .filter((inner) => inner.includes("-linux-gnu"))
-      .map((inner) => join(folder, name, inner)),
-  );
-  return { folder, env: { LD_LIBRARY_PATH: libraries.join(":") }, ssh: join(folder, "usr/bin/ssh") };
+  const tools = await unpacked("sshd", packages);
+  return { ...tools, ssh: join(tools.folder, "usr/bin/ssh") };
 }
 
 export function makeKey(
