@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import {
   type BusConnection,
   connectBus,
@@ -29,6 +29,12 @@ const next = (connection: BusConnection, event: "lost" | "back" | "refused") =>
       resolve();
     });
   });
+
+const temporary = async () => {
+  const folder = await mkdtemp(join(tmpdir(), "galley-keys-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+};
 
 const inAnHour = () => new Date(Date.now() + 3600_000);
 
@@ -141,8 +147,7 @@ describe.each(await natsVersions())("nats-server %s", (version) => {
   });
 
   test("keys of another bus are refused", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "galley-other-"));
-    const other = await createBusKeys(folder);
+    const other = await createBusKeys(await temporary());
     const key = createAgentKey();
     const jwt = await issueAgentCredential(other, {
       agent: "a1",
@@ -165,7 +170,6 @@ describe.each(await natsVersions())("nats-server %s", (version) => {
       expect(text).not.toContain(key.seed);
       expect(text).not.toContain(jwt);
     }
-    await rm(folder, { recursive: true });
   });
 });
 
@@ -225,7 +229,7 @@ describe("without a bus", () => {
 
 describe("bus keys", () => {
   test("are readable by their owner alone, are the same when loaded, and are never replaced", async () => {
-    const folder = join(await mkdtemp(join(tmpdir(), "galley-keys-")), "bus");
+    const folder = join(await temporary(), "bus");
     const made = await createBusKeys(folder);
     const file = join(folder, "bus-keys.json");
     expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -246,7 +250,7 @@ describe("bus keys", () => {
   });
 
   test("a credential is issued to user keys alone, and for 90 days at most", async () => {
-    const keys = await createBusKeys(await mkdtemp(join(tmpdir(), "galley-keys-")));
+    const keys = await createBusKeys(await temporary());
     const issue = (publicKey: string, days: number) =>
       issueAgentCredential(keys, {
         agent: "a1",

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { nanos } from "nats";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import {
   type BusConnection,
   deleteJob,
@@ -248,19 +248,20 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
 
 test("limits that the bus has no room for are refused with its words", async () => {
   const bus = await startBus("2.9");
+  onTestFinished(() => bus.remove());
   const server = await bus.connectServer();
   const tooMuch = ensureStreams(server, { events: { maxBytes: 2 ** 52, maxAgeMs: 1_000 } });
   await expect(tooMuch).rejects.toMatchObject({
     code: "bus_refused",
     message: expect.stringContaining("EVENTS"),
   });
-  await bus.remove();
 });
 
 test.each(await natsVersions())(
   "a bus %s with little room gets smaller streams, and keeps them",
   async (version) => {
     const bus = await startBus(version, { maxStoreBytes: 600 * 1024 * 1024 });
+    onTestFinished(() => bus.remove());
     const server = await bus.connectServer();
     const sizes = async () => {
       const manager = await server.nats.jetstreamManager();

@@ -82,6 +82,9 @@ export async function startNats(options: NatsServerOptions): Promise<NatsServer>
   let ended: Promise<void> = Promise.resolve();
   const log = () => readFileSync(logFile, "utf8");
 
+  // A test that failed before it could stop the server leaves none behind.
+  const endWithUs = () => child?.kill("SIGKILL");
+  process.once("exit", endWithUs);
   const end = async (signal: NodeJS.Signals) => {
     child?.kill(signal);
     await ended;
@@ -121,6 +124,7 @@ export async function startNats(options: NatsServerOptions): Promise<NatsServer>
     kill: () => end("SIGKILL"),
     remove: async () => {
       await end("SIGKILL");
+      process.off("exit", endWithUs);
       await rm(directory, { recursive: true, force: true });
     },
   };
