@@ -35,6 +35,8 @@ export async function sendEventStream(
     reply
       .type("text/event-stream; charset=utf-8")
       .header("cache-control", "no-store")
+      // A server that stops waits for nobody who keeps the connection for a next request.
+      .header("connection", "close")
       // Proxies that gather answers would keep events back.
       .header("x-accel-buffering", "no")
       .send(texts)

@@ -121,22 +121,32 @@ async function connectForEver(
   signal: AbortSignal,
   done: (made: Connected) => void,
 ): Promise<void> {
-  const { log } = options;
+  await untilDone("the bus is not there yet", options.log, signal, async () => {
+    done(await connect(options, signal));
+    options.back();
+  });
+}
+
+/** Again and again, with longer and longer pauses; returns when it was done, or when the signal says that it need not be. */
+async function untilDone(
+  not: string,
+  log: Logger,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
-      done(await connect(options, signal));
-      options.back();
-      return;
+      return await work();
     } catch (error) {
       if (signal.aborted) return;
-      log.error({ err: error }, "the bus is not there yet; trying again");
+      log.error({ err: error }, `${not}; trying again`);
       await pause(Math.min(500 * 2 ** failures, 10_000), undefined, { signal }).catch(() => {});
     }
   }
 }
 
 async function connect(options: BusLinkOptions, signal: AbortSignal): Promise<Connected> {
-  const { keys, servers, log, streams = {}, listen, back } = options;
+  const { keys, servers, log } = options;
   const open = async (name: string, { jwt, seed }: { jwt: string; seed: string }) =>
     connectBus({ servers, credential: () => jwt, seed, inbox: `_INBOX_${name}`, name, log, signal });
   const opened: BusConnection[] = [];
@@ -145,13 +155,43 @@ async function connect(options: BusLinkOptions, signal: AbortSignal): Promise<Co
     opened.push(application);
     const system = await open("system", await systemCredential(keys));
     opened.push(system);
-    await syncRevocations(system, keys);
-    await ensureStreams(application, { ...streams, signal });
-    const unlisten = await listen(application);
-    application.on("back", back);
+    const unlisten = await attach(options, { application, system }, signal);
     return { application, system, unlisten };
   } catch (error) {
     await Promise.all(opened.map((connection) => connection.close()));
     throw error;
   }
+}
+
+/**
+ * Makes sure that the bus has what it should have, and listens; does so again whenever the bus was away, as it may have come back
+ * without its files. Resolves with what ends all that.
+ */
+async function attach(
+  options: BusLinkOptions,
+  { application, system }: Pick<Connected, "application" | "system">,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const { keys, log, streams = {}, back } = options;
+  let unlisten = async (): Promise<void> => {};
+  const begin = async () => {
+    await syncRevocations(system, keys);
+    await ensureStreams(application, { ...streams, signal });
+    await unlisten();
+    unlisten = async () => {};
+    unlisten = await options.listen(application);
+  };
+  await begin();
+  let last: Promise<void> = Promise.resolve();
+  const off = application.on("back", () => {
+    last = last.then(async () => {
+      await untilDone("the bus is back, but not as it should be", log, signal, begin);
+      if (!signal.aborted) back();
+    });
+  });
+  return async () => {
+    off();
+    await last;
+    await unlisten();
+  };
 }

@@ -77,7 +77,8 @@ async function decide(
   if (isFinal(deployment.state)) return { refuse: "finished" };
 
   const now = new Date(deps.now());
-  const again = deployment.state !== "queued" && deployment.claimedDelivery === delivery;
+  // An agent that has told more of the attempt got its answer: it asks because it, or the bus, has begun anew, and counts from 1 again.
+  const again = deployment.state === "claimed" && deployment.claimedDelivery === delivery;
   // It asks for what it had: it does not have it any more, and there is nothing left to be cancelled.
   if (deployment.cancelReason !== null && !again) {
     await endDeployment(tx, deployment, { state: deployment.cancelReason }, now);
