@@ -21,6 +21,7 @@ const mostRemembered = 1_000;
 export class ActiveRuns {
   readonly #runs = new Map<string, ActiveRun & { readonly controller: AbortController }>();
   readonly #ended = new Set<string>();
+  readonly #settling = new Set<Promise<void>>();
 
   /** Begins an attempt. The returned function ends it. */
   begin(run: Pick<ActiveRun, "deployment" | "environment" | "attempt" | "message">): {
@@ -50,6 +51,21 @@ export class ActiveRuns {
 
   list(): ActiveRun[] {
     return [...this.#runs.values()];
+  }
+
+  /** Follows the acknowledgement of a run that is over. */
+  async settle(given: Promise<void>): Promise<void> {
+    this.#settling.add(given);
+    try {
+      await given;
+    } finally {
+      this.#settling.delete(given);
+    }
+  }
+
+  /** Resolves when every acknowledgement that is under way has been given, or given up. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#settling);
   }
 
   /** Asks a run to end; false when there is none. The first reason counts. */

@@ -1,6 +1,6 @@
 import type { ClaimedMessage, ClaimReply, Job } from "../bus/index.js";
 import { GalleyError } from "../errors/index.js";
-import type { ActiveRuns } from "./active.js";
+import type { ActiveRun, ActiveRuns } from "./active.js";
 import type { AgentLog } from "./log.js";
 import { createMask, secretsOf } from "./mask.js";
 import type { DeploymentFinished, RunOptions } from "./runner.js";
@@ -99,7 +99,8 @@ async function carryOut(
     newId,
     onLost: begun.stop,
   });
-  log.info({ deployment, attempt, kind: job.kind, environment: job.environment.name }, "claimed");
+  const { delivery } = message;
+  log.info({ deployment, attempt, delivery, kind: job.kind, environment: job.environment.name }, "claimed");
   let finished: DeploymentFinished | undefined;
   try {
     await tell({ type: "deployment.state", state: "claimed" });
@@ -118,19 +119,28 @@ async function carryOut(
       "the end of a deployment could not be kept",
     );
     finished = undefined;
-  } finally {
-    lease.abort();
-    begun.end();
   }
-  const { message: latest, signal } = begun.run;
+  // Before the run counts as over: what drains would else close the connection.
+  const given = giveBack(begun.run, finished, lease, log);
+  begun.end();
+  await active.settle(given);
+}
+
+async function giveBack(
+  { deployment, attempt, message, signal }: ActiveRun,
+  finished: DeploymentFinished | undefined,
+  lease: AbortController,
+  log: AgentLog,
+): Promise<void> {
+  lease.abort();
   if (finished) {
     log.info({ deployment, attempt, outcome: finished.outcome, duration: finished.duration }, "finished");
-    await latest.ack();
+    await message.ack();
   } else if (stopReasonOf(signal)?.kind === "fenced") {
     // The message is the other attempt's by now: an ack, even a late one, would take its job away.
     log.info({ deployment, attempt }, "left to another attempt");
   } else {
-    latest.nak(0);
+    message.nak(0);
     log.info({ deployment, attempt }, "handed back");
   }
 }

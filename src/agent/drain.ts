@@ -26,6 +26,7 @@ export async function drain({ active, spool, log, graceMs }: DrainOptions): Prom
     for (const { deployment } of running()) active.stop(deployment, "drained");
     await within(endMs, () => Promise.all(running().map(({ done }) => done)));
   }
+  await within(sendMs, () => active.settled());
   // What is left waits on disk for the next start.
   await spool.sent(AbortSignal.timeout(sendMs)).catch(() => {});
 }

@@ -26,10 +26,9 @@ export const shop = (changes: Record<string, string> = {}): Record<string, strin
   ...changes,
 });
 
-/** One service whose build prints and waits. */
-export const slow = (seconds: number, changes: Record<string, string> = {}): Record<string, string> => ({
+/** One service whose build prints and waits. `marker` is in the command line of its step. */
+export const slow = (seconds: number, marker = ""): Record<string, string> => ({
   "galley.yml": manifest({ web: { build: {}, command: idle } }),
-  Dockerfile: `FROM busybox\nCOPY salt /salt\nRUN echo begun; for i in $(seq ${seconds}); do echo line $i; sleep 1; done; echo over\n`,
+  Dockerfile: `FROM busybox\nCOPY salt /salt\nRUN : ${marker}; echo begun; for i in $(seq ${seconds}); do echo line $i; sleep 1; done; echo over\n`,
   salt: `${Math.random()}\n`,
-  ...changes,
 });

@@ -1,0 +1,253 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { docker, labEngines } from "../support/engines.js";
+import { idle, manifest, slow } from "./files.js";
+import { bundleAgent, leftOf, type StoredEvent, startWorld, type World } from "./world.js";
+
+const engine = labEngines().find(({ name }) => name === "28c") ?? labEngines()[0]!;
+
+const begun = ({ type, lines }: StoredEvent) =>
+  type === "step.log" && JSON.stringify(lines).includes("begun");
+/** Ids of processes of this machine with a text in their command line: steps of the lab's engines are among them. */
+const processesWith = (text: string) =>
+  readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "utf8").includes(text);
+    } catch {
+      return false; // it has ended
+    }
+  });
+const gapless = (events: readonly StoredEvent[]) => {
+  const numbers = events.map(({ seq }) => seq).sort((a, b) => a - b);
+  expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+};
+
+describe(`the life of an agent on engine ${engine.name}`, () => {
+  let world: World;
+  let removeBundle = () => {};
+  beforeAll(async () => {
+    removeBundle = await bundleAgent();
+    world = await startWorld(engine);
+  });
+  afterAll(async () => {
+    await world?.remove();
+    removeBundle();
+  });
+  let prs = 0;
+  const pushed = (files: Record<string, string>) => {
+    prs += 1;
+    world.push(prs, files);
+    return prs;
+  };
+  const cancel = (id: string) => world.call("POST", `/deployments/${id}/cancel`);
+
+  test("a cancel reaches a build, a fetch and a start, and ends with nothing under way", async () => {
+    const agent = await world.start(await world.agent("cancels"));
+    const silent: Server = createServer(() => {});
+    await new Promise<void>((listening) => silent.listen(0, "127.0.0.1", listening));
+    try {
+      const marker = `marker-${Math.random()}`;
+      const building = await world.deploy(pushed(slow(300, marker)));
+      await world.event(building.id, begun);
+      if (!engine.found) expect(processesWith(marker)).not.toEqual([]);
+      await cancel(building.id);
+      expect(await world.ended(building.id)).toMatchObject({ state: "cancelled" });
+      const outcomes = (await world.events(building.id)).filter(({ type }) => type === "build.finished");
+      expect(outcomes.map(({ outcome }) => outcome)).toEqual(["cancelled"]);
+      await expect.poll(() => processesWith(marker), { timeout: 20_000 }).toEqual([]);
+
+      const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/app.git`;
+      await world.call("POST", "/projects", { name: "silent", url });
+      const fetching = await world.call<{ id: string }>("POST", "/projects/silent/deployments", { pr: 1 });
+      await world.event(fetching.id, ({ state }) => state === "preparing");
+      await cancel(fetching.id);
+      expect(await world.ended(fetching.id)).toMatchObject({ state: "cancelled", commit: null });
+      expect(processesWith(url)).toEqual([]);
+
+      const starting = await world.deploy(
+        pushed({
+          "galley.yml": manifest({
+            web: {
+              image: "busybox:latest",
+              command: idle,
+              expose: 8080,
+              health: { path: "/", timeout: 600 },
+            },
+          }),
+        }),
+      );
+      await world.event(starting.id, ({ type, state }) => type === "service.state" && state === "starting");
+      await cancel(starting.id);
+      expect(await world.ended(starting.id)).toMatchObject({ state: "cancelled" });
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+      await agent.stop();
+    }
+  });
+
+  test("a newer commit ends the deployment before it, and wins", async () => {
+    const agent = await world.start(await world.agent("newer"));
+    const pr = pushed(slow(300));
+    const first = await world.deploy(pr);
+    await world.event(first.id, begun);
+    const commit = world.push(pr, {
+      "galley.yml": manifest({ web: { image: "busybox:latest", command: idle } }),
+    });
+    const second = await world.deploy(pr);
+    expect(await world.ended(first.id)).toMatchObject({ state: "superseded" });
+    expect(await world.ended(second.id)).toMatchObject({ state: "running", commit });
+    await agent.stop();
+  });
+
+  test("while the bus is away a build goes on, and later all of its events are there in order, each once", async () => {
+    const agent = await world.start(await world.agent("offline"));
+    const { id } = await world.deploy(pushed(slow(8)));
+    await world.event(id, begun);
+    await world.bus.server.kill();
+    const built = (line: string) => line.includes("finished {") && line.includes(id);
+    await expect.poll(() => agent.log.some(built), { timeout: 100_000, interval: 200 }).toBe(true);
+    expect(await (await fetch(`http://127.0.0.1:${agent.healthPort}/healthz`)).json()).toMatchObject({
+      status: "degraded",
+      checks: { bus: "not connected" },
+    });
+    await world.bus.server.start();
+    expect(await world.ended(id)).toMatchObject({ state: "running", attempt: 1 });
+    const events = await world.events(id);
+    gapless(events);
+    const logged = events
+      .filter(({ type }) => type === "step.log")
+      .flatMap(({ lines }) => lines as { text: string }[]);
+    expect(logged.map(({ text }) => text)).toEqual([
+      "begun",
+      ...Array.from({ length: 8 }, (_, i) => `line ${i + 1}`),
+      "over",
+    ]);
+    await agent.stop();
+  });
+
+  test("SIGTERM lets what runs finish, takes nothing more, and ends with 0", async () => {
+    const agent = world.spawn(await world.agent("drains"));
+    await agent.said("the agent is ready");
+    const { id } = await world.deploy(pushed(slow(5)));
+    await world.event(id, begun);
+    agent.child.kill("SIGTERM");
+    await agent.said("draining");
+    const late = await world.deploy(pushed(slow(1)));
+    expect(await agent.exited).toBe(0);
+    expect(await world.ended(id)).toMatchObject({ state: "running", attempt: 1 });
+    expect(await world.until(late.id, () => true)).toMatchObject({ state: "queued" });
+    await cancel(late.id);
+  });
+
+  test("what is not finished within the grace period is handed back, and goes on with the next start", async () => {
+    const identity = await world.agent("returns");
+    const agent = world.spawn(identity, { GALLEY_DRAIN_SECONDS: "0" });
+    await agent.said("the agent is ready");
+    const { id } = await world.deploy(pushed(slow(6)));
+    await world.event(id, begun);
+    agent.child.kill("SIGTERM");
+    expect(await agent.exited).toBe(0);
+    expect(agent.output()).toContain("handed back");
+    const again = await world.start(identity);
+    expect(await world.ended(id)).toMatchObject({ state: "running", attempt: 2 });
+    gapless((await world.events(id)).filter(({ attempt }) => attempt === 2));
+    await again.stop();
+  });
+
+  test("killed in the middle of a build, or told twice to end, an agent leaves nothing that its next start does not see to", async () => {
+    const identity = await world.agent("killed");
+    const first = world.spawn(identity);
+    await first.said("the agent is ready");
+    const { id } = await world.deploy(pushed(slow(15)));
+    await world.event(id, begun);
+    first.child.kill("SIGKILL");
+    await first.exited;
+
+    const second = world.spawn(identity);
+    await world.event(id, (event) => event.attempt === 2 && begun(event));
+    second.child.kill("SIGTERM");
+    await second.said("draining");
+    second.child.kill("SIGTERM");
+    expect(await second.exited).toBe(1);
+
+    const third = await world.start(identity);
+    expect(await world.ended(id)).toMatchObject({ state: "running", attempt: 3 });
+    // One container, its network, and nothing else.
+    expect(await leftOf(engine, third.id)).toHaveLength(2);
+    const environment = (await world.until(id, () => true)).environment.id;
+    const removal = await world.call<{ id: string }>("POST", `/environments/${environment}/terminate`);
+    await world.ended(removal.id);
+    expect(await leftOf(engine, third.id)).toEqual([]);
+    await third.stop();
+  });
+
+  test("an environment that should be gone is removed when the agent comes back", async () => {
+    const identity = await world.agent("stale");
+    const agent = await world.start(identity);
+    const { id } = await world.deploy(
+      pushed({ "galley.yml": manifest({ web: { image: "busybox:latest", command: idle } }) }),
+    );
+    await world.ended(id);
+    await agent.stop();
+    const labels = ["project", "environment"].flatMap((key) => ["--label", `sh.galley.${key}=nobodyknows`]);
+    const stray = [
+      "run",
+      "-d",
+      "--label",
+      `sh.galley.agent=${agent.id}`,
+      ...labels,
+      "busybox:latest",
+      "sleep",
+      "3600",
+    ];
+    await docker(engine, stray);
+    const again = await world.start(identity);
+    const strays = async () =>
+      (
+        await docker(engine, [
+          "ps",
+          "-aq",
+          "--filter",
+          "label=sh.galley.environment=nobodyknows",
+          "--filter",
+          `label=sh.galley.agent=${agent.id}`,
+        ])
+      ).trim();
+    await expect.poll(strays, { timeout: 60_000, interval: 200 }).toBe("");
+    // What should be there is left alone.
+    expect(await leftOf(engine, agent.id)).toHaveLength(2);
+    await again.stop();
+  });
+
+  test("an agent that cannot start says why and ends with another code than 0", async () => {
+    const identity = await world.agent("refused");
+    const ends = async (env: Record<string, string>) => {
+      const agent = world.spawn(identity, env);
+      return { code: await agent.exited, said: agent.output() };
+    };
+    const unknown = `galley_agt_${"z".repeat(32)}`;
+    const token = await ends({ GALLEY_AGENT_TOKEN: unknown });
+    expect(token).toMatchObject({ code: 1, said: expect.stringContaining("galley agent new") });
+    expect(token.said).not.toContain(unknown);
+    const socket = await ends({ DOCKER_HOST: "unix:///nowhere/docker.sock" });
+    expect(socket).toMatchObject({
+      code: 1,
+      said: expect.stringContaining("the Docker Engine cannot be reached"),
+    });
+    const settings = await ends({ GALLEY_NATS_URL: "", GALLEY_MAX_PARALLEL_BUILDS: "none" });
+    expect(settings.code).toBe(2);
+    expect(settings.said).toMatch(/GALLEY_NATS_URL is not set.*\n.*GALLEY_MAX_PARALLEL_BUILDS is "none"/);
+  });
+
+  test("an agent that is revoked is cut off at once and ends with the reason", async () => {
+    const agent = world.spawn(await world.agent("revoked"));
+    await agent.said("the agent is ready");
+    const { agents } = await world.call<{ agents: { id: string; name: string }[] }>("GET", "/agents");
+    await world.call("DELETE", `/agents/${agents.find(({ name }) => name === "revoked")?.id}`);
+    expect(await agent.exited).toBe(1);
+    expect(agent.output()).toContain("agent_revoked");
+  });
+});
