@@ -49,6 +49,8 @@ export function containerOf(plan: Plan, deployment: string, number: number): Con
       [labelKeys.deployment]: deployment,
       [labelKeys.service]: name,
       [labelKeys.number]: String(number),
+      // Said also so that no label of the image says something else.
+      [labelKeys.role]: "service",
       [labelKeys.settings]: settingsOf(plan),
       ...(host !== undefined && expose !== undefined
         ? routeLabels({ ...route, host, port: expose }, plan.routing)

@@ -80,7 +80,7 @@ export async function findServices(
   const services: FoundService[] = [];
   for (const { id, labels } of await findContainers(docker, environmentLabels(owner), signal)) {
     const service = labels[labelKeys.service];
-    if (!service || labels[labelKeys.role]) continue;
+    if (!service || labels[labelKeys.role] === "probe") continue;
     const state = await inspectContainer(docker, id, signal);
     if (!state) continue;
     services.push({

@@ -17,7 +17,7 @@ export const labelKeys = {
   number: "sh.galley.number",
   /** Equal for two containers that need not replace each other. */
   settings: "sh.galley.settings",
-  /** `probe`: no service of the environment. On other people's containers: `proxy`. */
+  /** `service` or `probe`; on a container that is nobody's preview: `proxy`. */
   role: "sh.galley.role",
 } as const;
 

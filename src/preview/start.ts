@@ -2,6 +2,7 @@ import {
   type ContainerLimits,
   type Docker,
   engineFacts,
+  type ImageFacts,
   inspectImage,
   removeContainer,
   startContainer,
@@ -140,6 +141,7 @@ export async function startEnvironment(
         hint: "Somebody may have removed it since it was built or pulled: deploy again.",
       });
     }
+    refuseRoutes(service, image);
     return {
       owner,
       service,
@@ -153,6 +155,20 @@ export async function startEnvironment(
       published: options.publish === true,
     };
   }
+}
+
+/**
+ * A container has its image's labels, too: those of a pull request's Dockerfile could take the requests of other previews, and an empty
+ * value in their place would still mean something to the proxy.
+ */
+function refuseRoutes(service: Service, { labels }: ImageFacts): void {
+  const label = Object.keys(labels).find((key) => /^traefik\./i.test(key));
+  if (label === undefined) return;
+  throw new GalleyError(
+    "container_failed",
+    `the image of service ${service.name} has the label ${label}: an image says nothing of where a preview is reached`,
+    { hint: "Take the LABEL out of its Dockerfile, or of its base image; galley.yml says what is public." },
+  );
 }
 
 /** Seconds that a container gets to end by itself. */

@@ -8,7 +8,7 @@ import {
   startEnvironment,
   stopEnvironment,
 } from "../../src/preview/index.js";
-import { docker as cli, labName, onEachEngine } from "../support/engines.js";
+import { docker as cli, labName, onEachEngine, purgeImage } from "../support/engines.js";
 import { cleared, dockerOf, environment, manifestOf, serve, soon } from "./engine-docker.js";
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -232,6 +232,19 @@ onEachEngine(
         }),
       ).rejects.toMatchObject({ message: expect.stringContaining("/none answers 404 instead of 200") });
       expect(await findEnvironments(docker, owner.agent, soon())).toMatchObject([{ containers: 1 }]);
+    });
+
+    test("an image that would route requests by its own labels is refused before anything of it runs", async () => {
+      const tag = labName("labelled");
+      const label = 'Traefik.Http.Routers.other.rule="Host(`pr-1-other.localhost`)"';
+      await cli(engine, ["build", "-q", "-t", tag, "-"], { input: `FROM busybox\nLABEL ${label}\n` });
+      cleanUp.push(() => purgeImage(engine, tag));
+      const { manifest, options, owner } = made({ front: { ...idle, image: tag } });
+      await expect(startEnvironment(docker, manifest, options)).rejects.toMatchObject({
+        code: "container_failed",
+        message: expect.stringContaining("Traefik.Http.Routers.other.rule"),
+      });
+      expect(await findEnvironments(docker, owner.agent, soon())).toMatchObject([{ containers: 0 }]);
     });
 
     test("a start that is cancelled ends with the reason, and what it left is taken away", async () => {
