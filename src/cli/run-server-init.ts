@@ -24,7 +24,7 @@ export function runServerInit(flags: InitFlags, process: NodeJS.Process): Promis
         : `The keys of the bus in ${busDir} were there, and stay.\n`,
     );
     if (port !== undefined) {
-      const directory = flags.busStore ?? join(busDir, "jetstream");
+      const directory = flags.busStore ?? join(busDir, "store");
       const file = await writeBusConfig(busDir, { host: flags.busHost, port, directory });
       stderr.write(`Wrote ${file} for nats-server.\n`);
     }

@@ -26,12 +26,12 @@ Exit codes: 0 stopped as it was asked to, 1 it could not start or go on, 2 a set
     .command("init")
     .summary("make the keys of the bus and a master key")
     .description(
-      "Writes the keys of the bus, and with --bus-port a configuration for nats-server, into DIR/bus. Prints lines for the server's .env on stdout: the master key is in no file but yours. What is there stays as it is.",
+      "Writes the keys of the bus, and with --bus-port a configuration for nats-server, into DIR/bus. Prints lines for the server's .env on stdout: the master key is in no file but yours. Keys that are there stay.",
     )
     .option("--dir <path>", "directory of the server's files", "/var/lib/galley")
     .option("--bus-port <number>", "write nats-server.conf for a bus that listens here")
     .option("--bus-host <address>", "address that the bus listens on", "0.0.0.0")
-    .option("--bus-store <path>", "where the bus keeps its streams (default: DIR/bus/jetstream)")
+    .option("--bus-store <path>", "where the bus keeps its streams (default: DIR/bus/store)")
     .addHelpText(
       "after",
       `
