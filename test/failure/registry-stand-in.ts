@@ -105,6 +105,16 @@ function json(response: ServerResponse, body: object): void {
   response.end(JSON.stringify(body));
 }
 
+/** Accepts connections and never answers. `asked` resolves with the first request. */
+export async function silentRegistry(): Promise<StandIn & { readonly asked: Promise<string> }> {
+  let hear: (path: string) => void = () => {};
+  const asked = new Promise<string>((resolve) => {
+    hear = resolve;
+  });
+  const standIn = await serve((request) => hear(request.url ?? ""));
+  return { ...standIn, asked };
+}
+
 /** Has every image, for one platform that no engine of the lab is. */
 export function foreignPlatformRegistry(): Promise<StandIn> {
   const digest = (content: string) => `sha256:${createHash("sha256").update(content).digest("hex")}`;

@@ -11,6 +11,7 @@ import {
   refusingRegistry,
   type StandIn,
   selfSignedRegistry,
+  silentRegistry,
   strictTokenRegistry,
 } from "./registry-stand-in.js";
 
@@ -141,6 +142,18 @@ onEachEngine((engine) => {
       const error = await from("registry.invalid/x/y:1");
       expect(error.code).toBe("registry_dns");
       expect(error.message).toContain("registry.invalid");
+    });
+
+    test("that never answers is given up after a while, with its name", async () => {
+      const registry = await silentRegistry();
+      const host = await open(Promise.resolve(registry));
+      const [error, asked] = await Promise.all([
+        failureOfDockerfile(client, `FROM ${host}/x/y:1\n`, { metadataTimeoutMs: 3000 }),
+        registry.asked,
+      ]);
+      expect(error.code).toBe("registry_unreachable");
+      expect(error.message).toContain(`${host}/x/y:1 has not said anything`);
+      expect(asked).toContain("/v2/");
     });
 
     test("whose certificate nobody trusts says where the CA belongs", async () => {

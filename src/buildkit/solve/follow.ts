@@ -14,6 +14,8 @@ export interface Following {
    * `signal` is aborted.
    */
   settle(idleMs: number, signal?: AbortSignal): Promise<void>;
+  /** The listener has not done with a message: there may be others behind it. */
+  held(): boolean;
   /** What a listener threw, as soon as it did. Never resolves otherwise. */
   readonly listenerFailed: Promise<never>;
   /** Stops reading. */
@@ -52,6 +54,7 @@ export function followStatus(
   return {
     ended,
     listenerFailed: failed,
+    held: () => busy,
     async settle(idleMs, signal) {
       for (let before = -1; before !== told || busy; ) {
         before = told;

@@ -10,6 +10,7 @@ import { followStatus } from "./follow.js";
 import { playFrontend } from "./frontend.js";
 import { failureSwitch, never, pause, settledWithin } from "./pending.js";
 import { frontendAttrsOf, solveRequest } from "./request.js";
+import { watchRegistries } from "./silent-registry.js";
 import type { SolveOptions, StepSourceMap } from "./types.js";
 
 /** Engines before 24 send errors without details, so without the Dockerfile. */
@@ -22,6 +23,7 @@ const statusWaitMs = 5000;
 /** A session that ends just before the Solve does is the daemon's end, not the session's. */
 const sessionGraceMs = 1000;
 const historyWaitMs = 3000;
+const metadataTimeoutMs = 120_000;
 
 export interface SolveRun {
   readonly transport: BuildKitTransport;
@@ -60,7 +62,14 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
     const attrs = frontendAttrsOf(options);
     const request = solveRequest(options, ref, session.id, attrs, gateway);
     const answer = unary(calls.client, Control.methods.Solve, request, { signal: cancel.signal });
-    const following = followStatus(watch.client, ref, run.onStatus, canPauseStatus(transport));
+    const registries = watchRegistries(options.metadataTimeoutMs ?? metadataTimeoutMs, () =>
+      following.held(),
+    );
+    const listen = (status: SolveStatus) => {
+      registries.see(status);
+      return run.onStatus(status);
+    };
+    const following = followStatus(watch.client, ref, listen, canPauseStatus(transport));
     const metadata = gateway
       ? playFrontend(transport, ref, "dockerfile.v0", attrs, run.onSourceMap, cancel.signal)
       : Promise.resolve({});
@@ -89,6 +98,7 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
         answer,
         unanswered,
         following.listenerFailed,
+        registries.silent,
         frontend.failed,
         lost,
       ]);
@@ -107,6 +117,7 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
       if (error instanceof SolveFailure) throw error;
       throw new SolveFailure(known.historyStatus === undefined ? reason : undefined, known);
     } finally {
+      registries.stop();
       following.stop();
     }
   } finally {

@@ -43,6 +43,8 @@ export interface SolveOptions {
   /** Default: random. Shown by `Status`, build history and logs of the daemon. */
   readonly ref?: string;
   readonly entitlements?: readonly string[];
+  /** Longest wait for a registry to say what an image is, in ms. Default 120,000. */
+  readonly metadataTimeoutMs?: number;
   /**
    * Resolve the Dockerfile to its steps before the first one runs (gateway mode): gives every step's lines on every engine.
    * Default true where it is possible.
