@@ -28,6 +28,11 @@ export function requireSupport(request: BuildRequest, engine: EngineFeatures): v
       `${engine.reasons.gitSubdirectory}; or clone it and build CLONE#REF:SUBDIR`,
   );
   refuseUnless(
+    request.cgroupParent === undefined || engine.cgroupParent,
+    "--cgroup-parent",
+    engine.reasons.cgroupParent,
+  );
+  refuseUnless(
     request.call === undefined || engine.subrequests.includes(request.call),
     `--call ${request.call}`,
     engine.reasons.subrequests,

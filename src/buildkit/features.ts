@@ -23,6 +23,8 @@ export interface EngineFeatures {
   readonly namedContexts: boolean;
   /** `URL#REF:SUBDIR`: a directory of a git repository that BuildKit clones. */
   readonly gitSubdirectory: boolean;
+  /** A parent cgroup for steps. */
+  readonly cgroupParent: boolean;
   /** What the Dockerfile frontend answers instead of building; `check` is lint. */
   readonly subrequests: readonly ("check" | "outline" | "targets")[];
   readonly history: boolean;
@@ -69,6 +71,7 @@ export async function engineFeatures(
   since(api.v24, "24", "localCacheImport", "Importing a cache from a directory");
   since(api.v23, "23", "heredoc", "A heredoc without a `# syntax=` line");
   since(api.v23, "23", "namedContexts", "A named context");
+  since(api.v23, "23", "cgroupParent", "A parent cgroup");
   since(api.v23, "23", "gitSubdirectory", "Building a directory of a git URL");
   since(api.v27, "27", "subrequests", "Checking a Dockerfile without building it");
   since(api.v24, "24", "history", "The build history");
@@ -93,6 +96,7 @@ function features(
     heredoc: can("heredoc"),
     namedContexts: can("namedContexts"),
     gitSubdirectory: can("gitSubdirectory"),
+    cgroupParent: can("cgroupParent"),
     subrequests: [
       ...(minor >= api.v27 ? (["check"] as const) : []),
       ...(minor >= api.v24 ? (["outline", "targets"] as const) : []),

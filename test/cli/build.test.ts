@@ -277,6 +277,10 @@ onEachEngine((engine) => {
     expect(code).toBe(2);
     expect(stderr).toContain("What to do:");
     expect(stderr).not.toContain("load build definition");
+    const other =
+      engine.version === 20 ? ["--cgroup-parent", "/x"] : ["--cache-from", "type=s3,bucket=b,region=r"];
+    const ignored = await galley(engine, ["build", ...other, context]);
+    expect([ignored.code, ignored.stderr]).toEqual([2, expect.stringContaining("What to do:")]);
   });
 
   test("Ctrl-C ends the build with 130, kills the step and leaves no half of an output", async () => {

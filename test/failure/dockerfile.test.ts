@@ -1,8 +1,9 @@
 // What is wrong with a Dockerfile, its options or its files, as each engine says it.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type BuildKitClient, createSecrets } from "../../src/buildkit/index.js";
 import { onEachEngine } from "../support/engines.js";
 import { connectTo, failureOf, failureOfDockerfile, guiltyLines } from "./failing-build.js";
+import { limitMemory } from "./memory-limit.js";
 
 onEachEngine((engine) => {
   let client: BuildKitClient;
@@ -176,6 +177,22 @@ onEachEngine((engine) => {
       expect(error).toMatchObject({ code: "out_of_memory", failure: { exitCode: 137 } });
       expect(error.message).toContain("most likely");
     });
+
+    // 20.10 knows no parent cgroup, and the one that its steps are in is shared by all engines of the machine.
+    if (engine.version >= 26) {
+      test("a step that the kernel kills for its memory is told so, with its line", async () => {
+        const limit = await limitMemory(48 * 1024 * 1024);
+        onTestFinished(limit.remove);
+        // Doubles a string for ever; exec, so that it is the step's own process that is killed.
+        const hog = `exec awk 'BEGIN { s = "0123456789abcdef"; while (1) s = s s }'`;
+        const error = await failureOfDockerfile(client, `FROM busybox\nRUN true\nRUN ${hog}\n`, {
+          frontendAttrs: { "cgroup-parent": limit.cgroup, "no-cache": "" },
+        });
+        expect(error).toMatchObject({ code: "out_of_memory", failure: { exitCode: 137 } });
+        expect(error.message).toContain("memory ran out");
+        expect(guiltyLines(error)).toEqual([3]);
+      });
+    }
 
     test("a program for another processor is told from one that is missing", async () => {
       const header =
