@@ -1,8 +1,9 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { CacheEntry } from "../../src/buildkit/index.js";
-import { labEngines, labName, onEachEngine } from "../support/engines.js";
+import { smallEngine } from "../failure/small-engine.js";
+import { docker, labEngines, labName, onEachEngine } from "../support/engines.js";
 import { build, buildx, forget, withFolder } from "./build.js";
 
 // A first stage, so that mode=max has more to keep than the image. The token is in every step: a step that is left behind
@@ -13,7 +14,7 @@ FROM busybox
 COPY --from=one /one /${token}
 RUN echo ${token} two > /two
 `;
-// Without a base image: the two stores key those differently until an image has been unpacked, which a fresh engine has not.
+// Without a base image, whose key depends on what either engine has done before: see the last test.
 const scratchDockerfile = (token: string) => `FROM scratch AS one
 COPY Dockerfile /${token}-one
 FROM scratch
@@ -114,3 +115,30 @@ onEachEngine(
   },
   (engine) => engine.store === "plain" && engine.version >= 26,
 );
+
+// BuildKit keys a base image by its manifest, and by its layers only when the first key finds nothing: an exporter that has built
+// on the image before writes the one, an importer of the plain store that has the image knows the other.
+test("A plain store that has the base image finds a cache of an engine that has built on it, when it asks the registry.", () =>
+  withFolder(async (folder) => {
+    const exporter = labEngines().find(({ store }) => store === "containerd")!;
+    const fresh = await smallEngine(exporter, 300);
+    onTestFinished(fresh.remove);
+    const own = { ...exporter, dockerHost: fresh.dockerHost };
+    await build(own, dockerfile(labName("before")));
+    const token = labName("pulled");
+    const cache = join(folder, "cache");
+    await build(own, dockerfile(token), { cacheExports: local(cache) });
+    for (const plain of labEngines().filter(({ store, version }) => store === "plain" && version >= 26)) {
+      const importer = await smallEngine(plain, 300);
+      onTestFinished(importer.remove);
+      const engine = { ...plain, dockerHost: importer.dockerHost };
+      await docker(engine, ["pull", "-q", "busybox"]);
+      const cacheImports = from(cache);
+      // The first is why the second is there: should it find the cache one day, `--pull` need no longer be recommended.
+      expect(runs((await build(engine, dockerfile(token), { cacheImports })).cached), engine.name).toBe(0);
+      expect(await forget(engine, token)).toBeGreaterThan(0);
+      const frontendAttrs = { "image-resolve-mode": "pull" };
+      const built = await build(engine, dockerfile(token), { cacheImports, frontendAttrs });
+      expect([runs(built.ran), runs(built.cached)], engine.name).toEqual([0, 2]);
+    }
+  }));
