@@ -12,9 +12,6 @@ import { atEnd, mirrorOf, origin, root, serve, soon, useRoom } from "./room.js";
 
 useRoom();
 
-const fetches = (requests: readonly { line: string }[]) =>
-  requests.filter(({ line }) => line.startsWith("POST"));
-
 test("pull requests, merge requests, branches, tags, HEAD and commits are fetched and resolved", async () => {
   const { commit, git, bare } = origin();
   const first = commit("refs/heads/main", { a: "1" });
@@ -170,28 +167,30 @@ test("everything that is asked for at once, and all that is asked for meanwhile,
 
 test("a ref that is asked for while it is being fetched is read again: the push may have come in between", async () => {
   const { commit } = origin();
-  commit("refs/heads/main", { a: "1" });
-  let hold: Promise<void> = Promise.resolve();
-  const { url, requests } = await serve({ delay: () => hold });
-  const mirror = mirrorOf(`${url}/acme/shop.git`);
+  const first = commit("refs/heads/main", { a: "1" });
   let release = () => {};
-  hold = new Promise((resolve) => {
+  const hold = new Promise<void>((resolve) => {
     release = resolve;
   });
-  let held = () => {};
-  const reached = new Promise<void>((resolve) => {
-    held = resolve;
+  let reached = () => {};
+  const ready = new Promise<void>((resolve) => {
+    reached = resolve;
   });
-  const watch = setInterval(() => fetches(requests).length > 0 && held(), 10);
-  const before = mirror.fetch(["main"], soon());
-  // The short name is looked up first; its answer is on its way.
-  await reached;
-  clearInterval(watch);
+  const { url } = await serve({
+    delay: () => {
+      reached();
+      return hold;
+    },
+  });
+  const mirror = mirrorOf(`${url}/acme/shop.git`);
+  const before = mirror.fetch(["refs/heads/main"], soon());
+  // The server has said which commit it is; the answer is on its way.
+  await ready;
   const pushed = commit("refs/heads/main", { a: "2" });
-  const after = mirror.fetch(["main"], soon());
+  const after = mirror.fetch(["refs/heads/main"], soon());
   release();
-  await before;
-  expect((await after).get("main")).toBe(pushed);
+  expect((await before).get("refs/heads/main")).toBe(first);
+  expect((await after).get("refs/heads/main")).toBe(pushed);
 });
 
 test("a commit that is being fetched is waited for by all who want it", async () => {

@@ -68,7 +68,7 @@ export interface HttpRemoteOptions {
   readonly oldProtocol?: boolean;
   /** Sends slowly. */
   readonly trickle?: boolean;
-  /** What every answer that brings objects or refs waits for. */
+  /** Called when an answer that brings objects or refs is ready; it is sent when that has resolved. */
   readonly delay?: () => Promise<void>;
 }
 
@@ -93,9 +93,7 @@ export async function serveHttp(root: string, options: HttpRemoteOptions = {}): 
         return;
       }
     }
-    const { delay = async () => {} } = options;
-    if (request.method === "POST") void delay().then(() => serveBackend(root, request, response, options));
-    else serveBackend(root, request, response, options);
+    serveBackend(root, request, response, options);
   };
   const server: Server = options.tls ? createSecureServer(options.tls, handle) : createServer(handle);
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -115,7 +113,7 @@ function serveBackend(
   root: string,
   request: IncomingMessage,
   response: ServerResponse,
-  { oldProtocol = false, trickle = false }: HttpRemoteOptions,
+  { oldProtocol = false, trickle = false, delay }: HttpRemoteOptions,
 ): void {
   const url = new URL(request.url ?? "/", "http://localhost");
   const backend = spawn("git", ["http-backend"], {
@@ -148,7 +146,7 @@ function serveBackend(
       response.once("drain", () => backend.stdout.resume());
     }
   };
-  backend.stdout.on("data", (chunk: Buffer) => {
+  const take = (chunk: Buffer) => {
     if (begun) {
       forward(chunk);
       return;
@@ -163,6 +161,11 @@ function serveBackend(
       else response.setHeader(name, value);
     }
     response.write(head.subarray(end + 4));
-  });
+  };
+  if (request.method === "POST" && delay !== undefined) {
+    backend.stdout.once("readable", () => void delay().then(() => backend.stdout.on("data", take)));
+  } else {
+    backend.stdout.on("data", take);
+  }
   backend.stdout.on("end", () => response.end());
 }
