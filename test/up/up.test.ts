@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { docker, labEngines } from "../support/engines.js";
+import { freePorts } from "../support/nats.js";
+
+const script = fileURLToPath(new URL("../../scripts/up.mjs", import.meta.url));
+const engine = labEngines().find(({ name }) => name === "28c")!;
+let root: string;
+let ingress: number;
+let up: Up | undefined;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "galley-up-"));
+  [ingress = 0] = await freePorts(1);
+});
+afterAll(async () => {
+  await up?.stop();
+  await run(["down", "--data-dir", root, "--nats-server", await natsServer()]);
+  rmSync(root, { recursive: true, force: true });
+});
+
+const environment = () => ({
+  PATH: engine.path,
+  HOME: process.env.HOME,
+  DOCKER_HOST: engine.dockerHost,
+  DOCKER_CONFIG: engine.dockerConfig,
+  GALLEY_LAB_DIR: process.env.GALLEY_LAB_DIR,
+  GALLEY_UP_DIR: root,
+});
+
+/** What `npm run up` runs, once it has made itself ready. */
+class Up {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown[]>;
+  stdout = "";
+  stderr = "";
+
+  constructor() {
+    this.#child = spawn(process.execPath, [script, "--progress", "plain", "--port", String(ingress)], {
+      env: environment(),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#ended = once(this.#child, "close");
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+    });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  /** The URLs of both previews, when they are there. */
+  async urls(): Promise<string[]> {
+    const urls = () => this.stdout.trim().split("\n").filter(Boolean);
+    const over = this.#ended.then(([code]) => {
+      throw new Error(`ended with ${code}:\n${this.stdout}\n${this.stderr}`);
+    });
+    over.catch(() => {});
+    await Promise.race([
+      over,
+      expect.poll(urls, { timeout: 240_000, interval: 100, message: this.stderr }).toHaveLength(2),
+    ]);
+    return urls();
+  }
+
+  /** As Ctrl-C does; resolves with the exit code. */
+  async stop(): Promise<unknown> {
+    this.#child.kill("SIGTERM");
+    return (await this.#ended)[0];
+  }
+}
+
+const natsServer = async () => {
+  const { natsBinary } = await import("../support/nats.js");
+  return await natsBinary();
+};
+
+async function run(args: readonly string[]): Promise<{ code: unknown; output: string }> {
+  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+  const child = spawn(process.execPath, [main, ...args], {
+    env: environment(),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  const [code] = await once(child, "close");
+  return { code, output };
+}
+
+/** Asks as a browser would: the name in the URL leads to this machine. */
+function ask(url: string, path: string, method = "GET"): Promise<{ status: number; body: string }> {
+  const { host, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const asked = request({ host: "127.0.0.1", port, path, method, headers: { host } }, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8").on("data", (text: string) => {
+        body += text;
+      });
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body }));
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+/** Ids of what an agent has on the engine. */
+const owned = async (agent: string, ...list: string[]) =>
+  (await docker(engine, [...list, "--filter", `label=sh.galley.agent=${agent}`]))
+    .trim()
+    .split("\n")
+    .filter(Boolean)
+    .sort();
+
+test("two pull requests of the sample become two previews that answer, are found again by the next start, and go away without a trace", {
+  timeout: 600_000,
+}, async () => {
+  up = new Up();
+  const [first = "", second = ""] = await up.urls();
+  expect([first, second]).toEqual([
+    `http://pr-1-shop.localhost:${ingress}`,
+    `http://pr-2-shop.localhost:${ingress}`,
+  ]);
+  // Each shows its own change, and not the other's.
+  const pages = [await ask(first, "/"), await ask(second, "/")];
+  expect(pages.map(({ status }) => status)).toEqual([200, 200]);
+  expect(pages.map(({ body }) => [/A parrot/.test(body), /open all night/.test(body)])).toEqual([
+    [true, false],
+    [false, true],
+  ]);
+  // Each has a database of its own.
+  expect(JSON.parse((await ask(first, "/api/visits", "POST")).body)).toEqual({ visits: 1 });
+  expect(JSON.parse((await ask(first, "/api/visits", "POST")).body)).toEqual({ visits: 2 });
+  expect(JSON.parse((await ask(second, "/api/visits", "POST")).body)).toEqual({ visits: 1 });
+  expect((await ask(first.replace("pr-1", "pr-9"), "/")).status).toBe(404);
+
+  // The secrets of the installation are nobody else's to read, and in no log.
+  const secrets = JSON.parse(readFileSync(join(root, "secrets.json"), "utf8"));
+  expect(statSync(join(root, "secrets.json")).mode & 0o777).toBe(0o600);
+  for (const log of ["server", "agent", "ingress", "bus"]) {
+    const text = readFileSync(join(root, "logs", `${log}.log`), "utf8");
+    for (const secret of Object.values(secrets))
+      if (secret !== secrets.email) expect(text, log).not.toContain(secret);
+  }
+
+  const [server] = /http:\/\/localhost:\d+(?= \()/.exec(up.stderr) ?? [];
+  const authorization = `Bearer ${secrets.apiToken}`;
+  const answer = await fetch(`${server}/api/v1/agents`, { headers: { authorization } });
+  const agent: string = (await answer.json()).agents[0].id;
+  const ours = () => owned(agent, "ps", "-aq", "--no-trunc");
+  const running = await ours();
+  expect(running).toHaveLength(6);
+  expect(await up.stop()).toBe(0);
+  expect(await ours(), "previews go on").toEqual(running);
+
+  up = new Up();
+  expect(await up.urls()).toEqual([first, second]);
+  expect(up.stderr).not.toMatch(/built in/);
+  expect(await ours(), "nothing was started anew").toEqual(running);
+  expect(JSON.parse((await ask(first, "/api/visits", "POST")).body)).toEqual({ visits: 3 });
+
+  const down = await run(["down", "--data-dir", root, "--nats-server", await natsServer()]);
+  expect(down, down.output).toMatchObject({ code: 0 });
+  expect(await ours()).toEqual([]);
+  expect((await ask(first, "/")).status).toBe(404);
+  expect(await up.stop()).toBe(0);
+  up = undefined;
+  expect(await owned(agent, "network", "ls", "-q")).toEqual([]);
+  expect(await owned(agent, "volume", "ls", "-q")).toEqual([]);
+});
