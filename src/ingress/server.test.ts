@@ -260,6 +260,42 @@ test("a WebSocket to nobody, or to a service that is not there, is refused as a 
   expect(await upgrade("a.localhost", "content-length: 5\r\n")).toMatch(/^HTTP\/1\.1 400 /);
 });
 
+test("a WebSocket that its service cuts off ends, without a page that would be taken for a message, and closing ends all", async () => {
+  const { upstream, server } = await service((_, response) => response.end());
+  const behind: Socket[] = [];
+  server.on("upgrade", (_, socket: Socket) => {
+    behind.push(socket);
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n");
+  });
+  const listening = await ingress(upstream);
+  const open = async () => {
+    const socket = connect(listening.port, "127.0.0.1");
+    cleanUp.push(() => socket.destroy());
+    socket.write("GET / HTTP/1.1\r\nhost: a.localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n");
+    expect(String((await once(socket, "data"))[0])).toMatch(/^HTTP\/1\.1 101 /);
+    return { rest: text(socket).catch((error: NodeJS.ErrnoException) => error.code) };
+  };
+  const cut = await open();
+  behind[0]?.resetAndDestroy();
+  expect(["", "ECONNRESET"]).toContain(await cut.rest);
+  const left = await open();
+  await listening.close();
+  expect(await left.rest).toBe("");
+});
+
+test("no connection to a service is kept for another request, as somebody else may have its address by then", async () => {
+  const from = new Set<number | undefined>();
+  const { upstream } = await service((incoming, response) => {
+    from.add(incoming.socket.remotePort);
+    response.end("x");
+  });
+  const { port } = await ingress(upstream);
+  const agent = new Agent({ keepAlive: true });
+  cleanUp.push(() => agent.destroy());
+  for (let count = 0; count < 3; count++) await (await ask(port, { agent })).text();
+  expect(from.size).toBe(3);
+});
+
 test("a target with a host in it is for that host", async () => {
   const { upstream } = await service((incoming, response) => response.end(incoming.url));
   const { port } = await ingress(upstream);
