@@ -115,6 +115,23 @@ onEachDatabase((databases) => {
     await message.ack();
   });
 
+  test("a job that is handed back a hundred times ends its deployment", async () => {
+    const { id, message } = await held();
+    message.nak(0);
+    for (let handed = 1; handed < 100; ) {
+      const next = await agent.next();
+      if (next.message.deployment === id) handed = next.delivery;
+      next.nak(0);
+    }
+    // The bus says so when it is asked for the next job.
+    const more = await held();
+    expect(await world.deployment(id, ({ final }) => final)).toMatchObject({
+      state: "failed",
+      error: { code: "too_many_attempts" },
+    });
+    await more.message.ack();
+  });
+
   test("malformed questions are refused with a code, and the next one is answered", async () => {
     const ask = async (body: string) => {
       const reply = await agent.connection.nats.request(`galley.rpc.${agent.id}.claim`, body, {

@@ -29,10 +29,15 @@ onEachDatabase((databases) => {
   /** Reads until the stream ends, `enough` says so, or the reader is cut off. */
   const follow = async (
     id: string,
-    options: { after?: number; enough?: (frames: Frame[]) => boolean; each?: () => Promise<void> } = {},
+    options: {
+      url?: string;
+      after?: number;
+      enough?: (frames: Frame[]) => boolean;
+      each?: () => Promise<void>;
+    } = {},
   ) => {
     const cut = new AbortController();
-    const answer = await fetch(`${world.url}/api/v1/deployments/${id}/events`, {
+    const answer = await fetch(`${options.url ?? world.url}/api/v1/deployments/${id}/events`, {
       headers: {
         accept: "text/event-stream",
         authorization: `Bearer ${world.token}`,
@@ -219,6 +224,21 @@ onEachDatabase((databases) => {
       expect(frames.at(-1)?.event).toBe("end");
     }
   });
+
+  test.runIf(databases.kind === "postgres")(
+    "who follows at one server sees what another one takes in",
+    async () => {
+      const url = await world.startSecond();
+      const work = await begin();
+      const following = [follow(work.deployment), follow(work.deployment, { url })];
+      for (let n = 0; n < 30; n++) await work.log(`${n}`);
+      await work.finish("running");
+      for (const { frames } of await Promise.all(following)) {
+        expect(seqs(frames).sort((a, b) => a! - b!)).toEqual(counted(1, 31));
+        expect(frames.at(-1)?.event).toBe("end");
+      }
+    },
+  );
 
   test("a Last-Event-ID that is none is refused, and so is one who may not read", async () => {
     const work = await begin();
