@@ -2,7 +2,7 @@
 // builds side by side and tells what happens. Knows nothing of terminals, queues or containers.
 export { type BuildImageOptions, type BuiltImage, buildImage } from "./build-image.js";
 export { type BuildServicesOptions, buildServices, type ServiceBuildRequest } from "./build-services.js";
-export { openGitContext } from "./git-context.js";
+export { truthy } from "./frontend-attrs.js";
 export { createInputImages, type InputImages } from "./keys-images.js";
 export { coversAsked } from "./keys-paths.js";
 export { type BuildRecord, recordBuild } from "./keys-record.js";

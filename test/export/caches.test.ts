@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { CacheEntry } from "../../src/buildkit/index.js";
 import { smallEngine } from "../failure/small-engine.js";
+import { actionsCache } from "../support/actions-cache.js";
 import { docker, labEngines, labName, onEachEngine } from "../support/engines.js";
 import { build, buildx, forget, withFolder } from "./build.js";
 
@@ -43,6 +44,22 @@ onEachEngine(
         const again = await build(engine, dockerfile(token), { cacheImports: from(cache) });
         expect([runs(again.ran), runs(again.cached)]).toEqual([0, 2]);
       }));
+
+    test("A cache that went to the cache service of GitHub Actions comes back from there.", async () => {
+      const service = await actionsCache();
+      onTestFinished(service.close);
+      const token = labName("actions");
+      const entry = { type: "gha", attrs: { ...service.attrs, scope: token } };
+      await build(engine, dockerfile(token), {
+        cacheExports: [{ ...entry, attrs: { ...entry.attrs, mode: "max" } }],
+      });
+      expect(service.keys().some((key) => key.startsWith("buildkit-blob-"))).toBe(true);
+      expect(service.keys().at(-1)).toContain(token);
+      expect(await forget(engine, token)).toBeGreaterThan(0);
+      const again = await build(engine, dockerfile(token), { cacheImports: [entry] });
+      expect([runs(again.ran), runs(again.cached)]).toEqual([0, 2]);
+      expect(service.fetched()).toBeGreaterThan(0);
+    });
 
     test("A second export into the same directory sends only what is new.", () =>
       withFolder(async (folder) => {

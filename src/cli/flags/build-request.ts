@@ -8,6 +8,7 @@ import {
   type NamedContext,
 } from "../../build/index.js";
 import {
+  type CacheEntry,
   loadOutput,
   openStdinContext,
   parseCacheOption,
@@ -17,6 +18,7 @@ import {
 } from "../../buildkit/index.js";
 import { canonicalName } from "../../docker/index.js";
 import { usageError } from "../usage-error.js";
+import { withActionsRuntime } from "./actions-cache.js";
 import { parseAttestations } from "./attestations.js";
 import type { BuildFlags } from "./build-flags.js";
 import { parseSecrets, parseSsh } from "./secrets.js";
@@ -67,8 +69,8 @@ export async function buildRequest(
     ulimits: parseUlimits(flags.ulimit),
     ...(flags.cgroupParent ? { cgroupParent: flags.cgroupParent } : {}),
     outputs,
-    cacheFrom: flags.cacheFrom.flatMap((value) => parseCacheOption(value, "from")),
-    cacheTo: flags.cacheTo.flatMap((value) => parseCacheOption(value, "to")),
+    cacheFrom: caches(flags.cacheFrom, "from", around.env),
+    cacheTo: caches(flags.cacheTo, "to", around.env),
     attestations: parseAttestations(flags),
     ...(call ? { call } : {}),
     allow: flags.allow,
@@ -162,6 +164,11 @@ function namedContext(source: string): NamedContext {
   }
   if (parsed.kind === "stdin") throw usageError("--build-context cannot read stdin");
   return { kind: "reference", value: parsed.url };
+}
+
+function caches(values: readonly string[], direction: "from" | "to", env: NodeJS.ProcessEnv): CacheEntry[] {
+  const entries = values.flatMap((value) => parseCacheOption(value, direction));
+  return entries.flatMap((entry) => withActionsRuntime(entry, env) ?? []);
 }
 
 function callOf(flags: BuildFlags): "check" | "outline" | "targets" | undefined {
