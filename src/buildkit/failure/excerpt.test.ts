@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { instructionsOf, linesNaming, linesOfStep, stageNames } from "./dockerfile.js";
 import { excerptOf } from "./excerpt.js";
-import { maskCredentials, maskFor } from "./mask.js";
+import { maskArgumentsOf, maskCredentials, maskFor, maskSteps } from "./mask.js";
 import { nearest } from "./nearest.js";
 
 const numbered = Array.from({ length: 100 }, (_, index) => `line ${index + 1}`).join("\n");
@@ -101,4 +101,23 @@ test("the password of a proxy is masked, with or without a scheme, as it is and 
   expect(masked).not.toMatch(/word|without-scheme/);
   expect(masked).toContain("proxy:3128");
   expect(masked).toContain("a.example");
+});
+
+test("names and errors of steps are masked where an argument is surely secret, and left alone elsewhere", () => {
+  const mask = maskArgumentsOf({
+    "build-arg:NPM_TOKEN": "npm_abcdef",
+    "build-arg:TOKENIZER_VERSION": "0.15.1",
+    "build-arg:AUTHOR": "Jane Roe",
+  });
+  const vertex = {
+    digest: "sha256:a",
+    name: "RUN use npm_abcdef 0.15.1 Jane Roe",
+    error: "npm_abcdef failed",
+    cached: true,
+  };
+  const status = { vertexes: [vertex], statuses: [], logs: [], warnings: [] };
+  expect(mask && maskSteps(status, mask).vertexes).toEqual([
+    { ...vertex, name: "RUN use *** 0.15.1 Jane Roe", error: "*** failed" },
+  ]);
+  expect(maskArgumentsOf({ "build-arg:AUTHOR": "Jane Roe" })).toBeUndefined();
 });

@@ -3,6 +3,7 @@ import type { SolveStatus } from "../progress/types.js";
 const urlCredentials = /([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#@"'`<>]{1,1024})@/gi;
 const authorization = /\b(authorization:?\s{0,4}(?:basic|bearer|token)\s{1,4})[^\s"',;]+/gi;
 const secretName = /token|secret|passw|credential|api_?key|private_?key|access_?key|auth/i;
+const surelySecretName = /(?:token|secret|passw(?:or)?d|credentials?|(?:api|private|access)_?key)$/i;
 const proxyName = /^build-arg:(https?|ftp|all)_proxy$/i;
 const shortestSecret = 6;
 
@@ -17,16 +18,22 @@ export const maskCredentials: Mask = (text) =>
  * where somebody passes them as arguments the daemon writes them into step names and errors.
  */
 export function maskFor(frontendAttrs: Readonly<Record<string, string>> = {}): Mask {
-  const maskArguments = maskArgumentsOf(frontendAttrs);
+  const maskArguments = maskArgumentsOf(frontendAttrs, secretName);
   return maskArguments === undefined ? maskCredentials : (text) => maskCredentials(maskArguments(text));
 }
 
-/** Masks only the values of such arguments, and passwords of proxies; undefined when there are none. */
-export function maskArgumentsOf(frontendAttrs: Readonly<Record<string, string>> = {}): Mask | undefined {
+/**
+ * Masks only the values of such arguments, and passwords of proxies; undefined when there are none. Narrower than `maskFor` where
+ * nothing has failed: names of steps with holes in them, for an AUTHOR or a TOKENIZER_VERSION, help nobody.
+ */
+export function maskArgumentsOf(
+  frontendAttrs: Readonly<Record<string, string>> = {},
+  secret: RegExp = surelySecretName,
+): Mask | undefined {
   const secrets = Object.entries(frontendAttrs)
     .flatMap(([name, value]) => {
       if (!name.startsWith("build-arg:")) return [];
-      if (secretName.test(name)) return value.length >= shortestSecret ? [value] : [];
+      if (secret.test(name)) return value.length >= shortestSecret ? [value] : [];
       return proxyName.test(name) ? proxySecrets(value) : [];
     })
     // The longer first, so that a secret that contains another one leaves nothing behind.
