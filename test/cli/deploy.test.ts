@@ -152,7 +152,7 @@ test("a followed deployment shows its builds as galley build does, and ends with
     /^#\d+ \d\.\d+ fetch 5$/m,
     /^\[web\] built in \d/m,
     "[web] healthy",
-    "[db] same inputs as before: reused, not built",
+    "[db] pulling",
     `shop/pr-${pr} is up`,
   ])
     expect(stderr).toMatch(line);

@@ -77,13 +77,10 @@ export class DeploymentScreen {
     } else if (settings.mode === "plain") this.#render().note(undefined, text);
   }
 
-  /** The server is out of reach, or back again. */
-  connection(lost: boolean): void {
-    if (this.#options.settings.mode === "plain" || this.#renderer === undefined)
-      this.line(lost ? "connection lost, trying again" : "connected again");
-    else
-      for (const [name, { replay }] of this.#services)
-        if (!replay.over) this.#renderer.note(name, lost ? "connection lost, trying again" : "");
+  /** Something that is so now for all of it: a line, or on a terminal a word beside every build that goes on. */
+  announce(text: string): void {
+    if (this.#options.settings.mode !== "tty" || this.#renderer === undefined) this.line(text);
+    else for (const [name, { replay }] of this.#services) if (!replay.over) this.#renderer.note(name, text);
   }
 
   /** Nothing more will be shown. */
@@ -142,7 +139,9 @@ export class DeploymentScreen {
     }
   }
 
+  // Of a service that nothing was built for. Only a picture has a row for it that would go on waiting.
   #end(service: string | undefined, outcome: "reused" | "cancelled"): void {
+    if (outcome === "reused" && this.#options.settings.mode !== "tty") return;
     const { replay, image } = this.#service(service);
     const end = readBuildEvent({ type: "build.finished", outcome, image });
     if (end) replay.show(end);

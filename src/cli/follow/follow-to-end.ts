@@ -68,8 +68,8 @@ export async function followToEnd(options: FollowToEndOptions): Promise<number> 
       api,
       deployment: last.id,
       signal,
-      onLost: () => screen.connection(true),
-      onBack: () => screen.connection(false),
+      onLost: () => screen.announce("connection lost, trying again"),
+      onBack: () => screen.announce("connected again"),
     });
     for await (const told of following) {
       if (told.kind === "event") {
@@ -82,13 +82,14 @@ export async function followToEnd(options: FollowToEndOptions): Promise<number> 
         } else
           patience ??= setTimeout(() => {
             patience = undefined;
-            void inTurn(() => show(order.giveUp()));
+            // A failure of it is met by whoever comes next.
+            inTurn(() => show(order.giveUp())).catch(() => {});
           }, patienceMs);
         continue;
       }
       last = told.deployment;
       const now = stateLine(last);
-      if (now !== state && now !== "") await inTurn(async () => screen.line(now));
+      if (now !== state && now !== "") await inTurn(async () => screen.announce(now));
       state = now;
     }
     await inTurn(() => show(order.giveUp()));

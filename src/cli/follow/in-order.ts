@@ -42,13 +42,13 @@ export class InOrder<Event extends Numbered> {
   /** Waits no longer for what is missing before those that came. */
   giveUp(): Event[] {
     const events: Event[] = [];
-    while (this.#waiting.size > 0) {
-      const first = lowest(this.#waiting.keys());
-      for (let seq = this.#next; seq < first && this.#missing.size < mostWaiting; seq += 1)
-        this.#missing.add(seq);
-      this.#next = first;
-      events.push(...this.#take());
+    for (const [seq, event] of [...this.#waiting].sort(([a], [b]) => a - b)) {
+      for (let lost = this.#next; lost < seq && this.#missing.size < mostWaiting; lost += 1)
+        this.#missing.add(lost);
+      this.#next = seq + 1;
+      events.push(event);
     }
+    this.#waiting.clear();
     return events;
   }
 
@@ -69,11 +69,4 @@ export class InOrder<Event extends Numbered> {
     this.#missing.clear();
     return rest;
   }
-}
-
-// `Math.min` takes no more arguments than the stack has room for.
-function lowest(numbers: Iterable<number>): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (const number of numbers) if (number < least) least = number;
-  return least;
 }
