@@ -2,7 +2,6 @@
 // Knows every room but the server's; none of them knows it.
 export {
   type AgentConfig,
-  describeAgentConfig,
   parseAgentConfig,
   type VariableDescription,
 } from "./config.js";

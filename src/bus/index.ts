@@ -4,7 +4,6 @@ export { type AgentKey, createAgentKey, signAsAgent, verifyAgentSignature } from
 export {
   type AgentCredentialRequest,
   issueAgentCredential,
-  longestCredentialMs,
   serverCredential,
   systemCredential,
 } from "./auth/claims.js";
@@ -24,7 +23,6 @@ export {
   inspectJobQueue,
   type JobConsumerOptions,
   type JobQueueState,
-  jobAckWaitMs,
   removeJobConsumer,
   repairJobQueue,
   type StoredJob,

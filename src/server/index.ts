@@ -6,7 +6,7 @@ import type { MakePart } from "./part.js";
 import { type RunningServer, type StartOptions, startServerOf } from "./start.js";
 
 export { writeBusConfig } from "./bus-config.js";
-export { describeSettings, parseConfig, type ServerConfig } from "./config/index.js";
+export { parseConfig, type ServerConfig } from "./config/index.js";
 export { createLog } from "./http/index.js";
 export { type InitResult, initServer } from "./init.js";
 export type { RunningServer, StartOptions } from "./start.js";

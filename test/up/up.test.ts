@@ -154,7 +154,8 @@ test("two pull requests of the sample become two previews that answer, are found
   const [server] = /http:\/\/localhost:\d+(?= \()/.exec(up.stderr) ?? [];
   const authorization = `Bearer ${secrets.apiToken}`;
   const answer = await fetch(`${server}/api/v1/agents`, { headers: { authorization } });
-  const agent: string = (await answer.json()).agents[0].id;
+  const { agents } = (await answer.json()) as { agents: { id: string }[] };
+  const agent = agents[0]?.id ?? "";
   const ours = () => owned(agent, "ps", "-aq", "--no-trunc");
   const running = await ours();
   expect(running).toHaveLength(6);

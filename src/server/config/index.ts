@@ -1,4 +1,3 @@
 // The server's settings: read once from the environment, all of them checked before anything starts. Knows variables and nothing of
 // what they are for.
 export { parseConfig, type ServerConfig } from "./parse.js";
-export { describeSettings } from "./settings.js";
