@@ -1,11 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { docker, labEngines } from "../support/engines.js";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { docker, type LabEngine, labName, onEachEngine, purgeImage } from "../support/engines.js";
 import { idle, manifest, shop } from "./files.js";
 import { type LocalAgent, leftOf, type StoredEvent, startWorld, type World } from "./world.js";
 
-const engine = labEngines().find(({ name }) => name === "28c") ?? labEngines()[0]!;
+/** The oldest engine and the newest, which keep images in different stores. */
+const chosen = (engine: LabEngine) => engine.found || ["20", "28c"].includes(engine.name);
 
-describe(`an agent on engine ${engine.name}`, () => {
+onEachEngine((engine) => {
   let world: World;
   let agent: LocalAgent;
   beforeAll(async () => {
@@ -89,6 +93,32 @@ describe(`an agent on engine ${engine.name}`, () => {
       .filter(({ type }) => type === "service.state")
       .map(({ service, state }) => `${service} ${state}`);
     expect(states).toContain("back unchanged");
+  });
+
+  test("what a trigger of a base image takes is noticed, though the Dockerfile does not name it", async () => {
+    const base = labName("onbuild");
+    const context = mkdtempSync(join(tmpdir(), "galley-onbuild-"));
+    try {
+      writeFileSync(join(context, "Dockerfile"), "FROM busybox\nONBUILD COPY . /all\n");
+      await docker(engine, ["build", "-q", "-t", base, context]);
+      const files = (word: string) => ({
+        "galley.yml": manifest({ web: { build: {}, command: idle } }),
+        Dockerfile: `FROM ${base}\nCOPY named /named\n`,
+        named: "same\n",
+        unnamed: `${word}\n`,
+      });
+      world.push(7, files("first"));
+      expect(planOf((await deploy(7)).events)).toEqual({ web: "build" });
+      expect(planOf((await deploy(7)).events)).toEqual({ web: "reuse" });
+      world.push(7, files("second"));
+      const { deployment, events } = await deploy(7);
+      expect(planOf(events)).toEqual({ web: "build" });
+      const web = await containerOf("web", deployment.environment.id);
+      expect(await docker(engine, ["exec", web, "cat", "/all/unnamed"])).toBe("second\n");
+    } finally {
+      rmSync(context, { recursive: true, force: true });
+      await purgeImage(engine, base);
+    }
   });
 
   test("without cache everything is built anew", async () => {
@@ -226,4 +256,4 @@ describe(`an agent on engine ${engine.name}`, () => {
     expect(metrics).toContain("nodejs_eventloop_lag_p99_seconds");
     expect((await fetch(`http://127.0.0.1:${agent.healthPort}/x`)).status).toBe(404);
   });
-});
+}, chosen);

@@ -16,7 +16,8 @@ export const shop = (changes: Record<string, string> = {}): Record<string, strin
     again: { build: { dockerfile: "back.Dockerfile" }, command: idle },
     store: { image: "busybox:latest", command: idle },
   }),
-  "front.Dockerfile": 'FROM busybox\nCOPY front /www\nCMD ["httpd", "-f", "-p", "8080", "-h", "/www"]\n',
+  "front.Dockerfile":
+    'FROM busybox\nSTOPSIGNAL SIGKILL\nCOPY front /www\nCMD ["httpd", "-f", "-p", "8080", "-h", "/www"]\n',
   "back.Dockerfile": "FROM busybox\nCOPY back /srv\nRUN echo made-$(cat /srv/word)\n",
   "front/index.html": "one\n",
   "back/word": "ahoy\n",

@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import type { SyncRequest } from "../bus/index.js";
+import { ActiveRuns } from "./active.js";
+import { stopReasonOf } from "./stop-reason.js";
+import { startSync } from "./sync-loop.js";
+
+const message = {
+  message: { v: 1, deployment: "dep1", kind: "deploy" },
+  delivery: 1,
+  working() {},
+  keepAlive() {},
+  ack: async () => true,
+  nak() {},
+} as const;
+
+test("the server is told what is here; what it wants stopped stops, what should be gone is removed, what is busy or unknown is not", async () => {
+  const active = new ActiveRuns();
+  const { run } = active.begin({ deployment: "dep1", environment: "busy", attempt: 2, message });
+  const over = new AbortController();
+  const asked: SyncRequest[] = [];
+  const removed: string[] = [];
+  const sync = startSync({
+    active,
+    environments: async () => ["gone", "busy", "kept"],
+    remove: async (environment) => {
+      removed.push(environment);
+      over.abort();
+    },
+    ask: async (request) => {
+      asked.push(request);
+      return {
+        v: 1,
+        stop: [
+          { deployment: "dep1", reason: "fenced" },
+          { deployment: "dep9", reason: "cancelled" },
+        ],
+        remove: ["busy", "never-asked-about", "gone"],
+      };
+    },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    signal: over.signal,
+  });
+  await sync.done;
+  expect(asked).toEqual([
+    { v: 1, running: [{ deployment: "dep1", attempt: 2 }], environments: ["gone", "busy", "kept"] },
+  ]);
+  expect(removed).toEqual(["gone"]);
+  expect(stopReasonOf(run.signal)?.kind).toBe("fenced");
+});
+
+test("a server that does not answer is asked again, and a trigger does not wait for the minute", async () => {
+  const over = new AbortController();
+  let asked = 0;
+  const warned: string[] = [];
+  const sync = startSync({
+    active: new ActiveRuns(),
+    environments: async () => [],
+    remove: async () => {},
+    ask: async () => {
+      asked += 1;
+      if (asked === 1) throw new Error("away");
+      over.abort();
+      return { v: 1, stop: [], remove: [] };
+    },
+    log: {
+      debug() {},
+      info() {},
+      warn: (_, text) => {
+        warned.push(text);
+        setImmediate(() => sync.trigger());
+      },
+      error() {},
+    },
+    signal: over.signal,
+  });
+  await sync.done;
+  expect(asked).toBe(2);
+  expect(warned).toHaveLength(1);
+});
