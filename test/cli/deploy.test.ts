@@ -158,6 +158,27 @@ test("a followed deployment shows its builds as galley build does, and ends with
     expect(stderr).toMatch(line);
 });
 
+test("on a terminal, the picture of the builds stays, and the URL stands below it", async () => {
+  const running = person.onTerminal(["deploy", "shop", "--pr", String(++pr), "--follow"]);
+  const work = await agent.take();
+  await work.tell(
+    { type: "deployment.note", text: "fetching refs/pull/7/head" },
+    plan("web"),
+    ...buildEvents("28c-basic", "web"),
+    { service: "web", type: "service.state", state: "healthy", detail: null },
+  );
+  await work.finish("running", finished);
+  const { code, stdout } = await running.done;
+  expect(code, stdout).toBe(0);
+  expect(stdout).toMatch(/^(.*waits for an agent\r\n)?fetching refs\/pull\/7\/head\r\n/);
+  const last = stdout.slice(stdout.lastIndexOf("\u001b[?2026h")).replaceAll(/\u001b\[[\d;]*m/g, "");
+  expect(last).toMatch(/✓ web +built +healthy +1 of 13 steps cached/);
+  expect(last).toContain(`shop/pr-${pr} is up`);
+  expect(last.trimEnd().endsWith(finished.url)).toBe(true);
+  // The cursor is there again.
+  expect(stdout.lastIndexOf("\u001b[?25h")).toBeGreaterThan(stdout.lastIndexOf("\u001b[?25l"));
+});
+
 test("a failed build is shown with its Dockerfile, its last output and what to do, once", async () => {
   const { running, work } = await follow("--progress", "plain");
   const error = new BuildKitError("step_failed", "`npm ci` ended with 1.", {
