@@ -13,7 +13,7 @@ import {
 import { GalleyError } from "../errors/index.js";
 import { type AgentDeps, agentRoutes } from "./agents/index.js";
 import { createNotices, deploymentRoutes, type FollowTimes, holdsOrRuns } from "./deployments/index.js";
-import { listenForEvents } from "./ingest/index.js";
+import { listenForEvents, withPlainFailures } from "./ingest/index.js";
 import { createMetrics, measureAnswers, metricsRoute } from "./metrics/index.js";
 import type { MakePart } from "./part.js";
 import { dispatchQueued, type QueueDeps, queueRoutes } from "./queue/index.js";
@@ -118,7 +118,8 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
           await onDeadJob({
             connection,
             log,
-            handler: ({ agent, message }) => endDeadJob(queue, agent, message.deployment),
+            handler: ({ agent, message }) =>
+              withPlainFailures(log, () => endDeadJob(queue, agent, message.deployment)),
           }),
         );
         ends.push(await onHeartbeat({ connection, log, handler: heard }));
@@ -127,7 +128,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             connection,
             verb: "sync",
             schema: syncRequest,
-            handler: (body, { agent }) => sync(queue, agent, body),
+            handler: (body, { agent }) => withPlainFailures(log, () => sync(queue, agent, body)),
             log,
           }),
         );
@@ -136,7 +137,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             connection,
             verb: "claim",
             schema: claimRequest,
-            handler: (body, { agent }) => claim(claims, agent, body),
+            handler: (body, { agent }) => withPlainFailures(log, () => claim(claims, agent, body)),
             log,
           }),
         );

@@ -2,3 +2,4 @@
 // deployments done. Must not know who reads them.
 export { type ListenDeps, listenForEvents } from "./listen.js";
 export { type MaskValue, maskSecrets } from "./mask.js";
+export { withPlainFailures } from "./plain-failure.js";

@@ -2,6 +2,7 @@ import { type BusConnection, consumeEvents, type IncomingBatch } from "../../bus
 import type { Notices } from "../deployments/index.js";
 import type { Metrics } from "../metrics/index.js";
 import type { QueueDeps } from "../queue/index.js";
+import { withPlainFailures } from "./plain-failure.js";
 import { type WriteDeps, writeBatches } from "./write-batches.js";
 
 export interface ListenDeps extends WriteDeps {
@@ -34,7 +35,11 @@ export async function listenForEvents(deps: ListenDeps): Promise<{ close(): Prom
       .ended()
       .catch((error: unknown) => log.error({ err: error }, "a free slot was not given away yet"));
   };
-  const consumer = await consumeEvents({ connection, log, handler: take });
+  const consumer = await consumeEvents({
+    connection,
+    log,
+    handler: (batches) => withPlainFailures(log, () => take(batches)),
+  });
   metrics.watchConsumer(() => consumer.stats);
   return consumer;
 }
