@@ -24,6 +24,8 @@ export async function asSocket(duplex: Duplex, signal: AbortSignal): Promise<Soc
 
 /** Two kernel sockets, connected with each other. Destroys `duplex` when they cannot be had. */
 export async function socketPairFor(duplex: Duplex, signal: AbortSignal): Promise<[Socket, Socket]> {
+  // Until it is connected to something, nobody else would hear of it, and an error that nobody hears ends the process.
+  duplex.on("error", () => {});
   // mkdtemp makes the directory 0700: nobody else can connect.
   const directory = await mkdtemp(join(tmpdir(), "session-"));
   const server = createServer();

@@ -63,6 +63,19 @@ describe("opening a session", () => {
     },
   );
 
+  test.each([false, true])(
+    "survives a connection that breaks while it is being taken over (own headers: %s)",
+    async (ownHeaders) => {
+      const [near] = await pair("memory");
+      const dial = async () => {
+        setImmediate(() => near.destroy(new TypeError("broken")));
+        return near;
+      };
+      const opened = openSession({ dial, services: [], ownHeaders }).then(({ closed }) => closed);
+      expect(await opened.catch((error: unknown) => error)).toMatchObject({ code: "session_lost" });
+    },
+  );
+
   test("makes ids that the daemon takes for one word", async () => {
     const { session } = await openRaw([]);
     expect(session.id).toMatch(/^[0-9a-z]{25}$/);
