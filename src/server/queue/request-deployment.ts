@@ -1,4 +1,5 @@
 import { and, eq, inArray, sql } from "drizzle-orm";
+import { GalleyError } from "../../errors/index.js";
 import { failures } from "../deployments/failures.js";
 import {
   type DeploymentRow,
@@ -7,7 +8,7 @@ import {
   refreshEnvironment,
 } from "../deployments/rows.js";
 import type { DeploymentKind } from "../deployments/states.js";
-import { type Database, deployments, environments, newId } from "../store/index.js";
+import { type Database, deployments, environments, newId, projects } from "../store/index.js";
 import { decideOnRequest } from "./decide-on-request.js";
 import type { QueueDeps } from "./deps.js";
 import { dispatchQueued } from "./dispatch.js";
@@ -66,6 +67,7 @@ export async function requestDeployment(
 
 async function write(tx: Database, deps: QueueDeps, request: DeploymentRequest): Promise<Written> {
   const now = new Date(deps.now());
+  await holdProject(tx, request.project);
   const environment = await upsertEnvironment(tx, request, now);
   const open = await openDeployments(tx, environment.id);
   const decision = decideOnRequest(open, request.kind, environment.agentId !== null);
@@ -86,6 +88,16 @@ async function write(tx: Database, deps: QueueDeps, request: DeploymentRequest):
     .where(eq(environments.id, environment.id));
   await refreshEnvironment(tx, environment.id, now);
   return { deployment, joined: joined !== undefined, superseded, cancelled };
+}
+
+/** First, as who deletes a project holds it before its environments. */
+async function holdProject(tx: Database, id: string): Promise<void> {
+  const held = await tx
+    .select({ id: projects.id })
+    .from(projects)
+    .where(eq(projects.id, id))
+    .for("key share");
+  if (held.length === 0) throw new GalleyError("not_found", "The project is gone.");
 }
 
 /** Holds the environment's row from here on. */
