@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { type InputImages, type PlannedService, planServices } from "../build/index.js";
 import type { Job } from "../bus/index.js";
-import { type Docker, engineFacts } from "../docker/index.js";
+import type { Docker } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import type { DeploymentEvent } from "../events/index.js";
 import { type Manifest, readManifest } from "../manifest/index.js";
@@ -39,6 +39,8 @@ export interface RunnerOptions {
     | "certResolver"
   >;
   readonly docker: Docker;
+  /** `os/arch` of the engine; asked once, as the question takes longer than all the rest of a plan. */
+  readonly platform: () => string;
   /** Where BuildKit is looked up. */
   readonly env: NodeJS.ProcessEnv;
   readonly openSource: OpenJobSource;
@@ -144,7 +146,6 @@ async function deploy(
     const manifest = withSecrets(await manifestOf(source, signal), job.secrets);
     const names = { name: job.environment.name, project: job.project.name };
     progress.addresses = hostsOf(manifest, names, job.ingress);
-    const { os, architecture } = await engineFacts(docker, signal);
     const logins = registryLogins(job.registries);
     const planned = await planServices(manifest.services, {
       docker,
@@ -152,7 +153,7 @@ async function deploy(
       files: source.files,
       scope: [options.agent, job.project.id],
       project: job.project.name,
-      platform: `${os}/${architecture}`,
+      platform: options.platform(),
       login: logins.login,
       useCache: job.useCache,
       signal,

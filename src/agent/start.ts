@@ -139,6 +139,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       agent,
       config,
       docker,
+      platform: () => `${facts.os}/${facts.architecture}`,
       env,
       openSource: jobSources(mirrors),
       inputImages: createInputImages({
