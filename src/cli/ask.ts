@@ -18,9 +18,10 @@ export function ask(
 ): Promise<string> {
   const { stdin, stderr } = process;
   return new Promise((resolve, reject) => {
-    stderr.write(question);
     const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
     const lines = createInterface({ input: stdin, output: hidden ? unseen : stderr, terminal: hidden });
+    // Not before: until then the terminal shows what is typed.
+    stderr.write(question);
     const leave = (end: () => void) => {
       signal.removeEventListener("abort", onAbort);
       lines.removeAllListeners();

@@ -163,6 +163,34 @@ test("on a terminal it asks, and what is typed as a password is not seen", async
   expect(stdout).not.toContain(admin.password);
 });
 
+test("on a terminal, a server that nobody has set up offers to be", async () => {
+  const fresh = await startGround(await databases.fresh());
+  try {
+    const no = person.onTerminal(["login", fresh.url]);
+    await no.saw("Make its first administrator? [y/N] ");
+    no.type("\r");
+    expect((await no.done).code).toBe(2);
+    expect((await fresh.call("GET", "/setup")).body).toEqual({ needed: true });
+
+    const yes = person.onTerminal(["login", fresh.url]);
+    for (const [question, answer] of [
+      ["[y/N] ", "y"],
+      ["E-mail: ", "grace@example.org"],
+      ["Password (at least 10 characters): ", admin.password],
+      ["Password again: ", admin.password],
+    ] as const) {
+      await yes.saw(question);
+      yes.type(`${answer}\r`);
+    }
+    const { code, stdout } = await yes.done;
+    expect(code, stdout).toBe(0);
+    expect(stdout).not.toContain(admin.password);
+    expect((await person.json(["whoami"])).user.email).toBe("grace@example.org");
+  } finally {
+    await fresh.close();
+  }
+});
+
 test("Ctrl-C at a question ends the command, and the terminal is as before", async () => {
   const terminal = person.onTerminal(["login", server.url, "--email", admin.email]);
   await terminal.saw("Password: ");
