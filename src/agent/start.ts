@@ -58,6 +58,8 @@ export interface RunningAgent {
 
 /** Pulls at once over all deployments. */
 const pullsAtOnce = 3;
+/** Milliseconds for which a job is handed back while the engine does not answer. */
+const engineAwayMs = 5_000;
 const spoolBytes = 512 * 1024 * 1024;
 const startMs = 60_000;
 
@@ -159,8 +161,10 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       queue,
       slots,
       ready: (ended) => engine.ready(ended),
-      handle: (message) =>
-        handleMessage(
+      handle: async (message) => {
+        // It came in a pull that was open when the engine went away.
+        if (!engine.facts) return message.nak(engineAwayMs);
+        await handleMessage(
           message,
           {
             agent,
@@ -178,7 +182,8 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
             random,
           },
           noMoreJobs,
-        ),
+        );
+      },
       signal: noMoreJobs,
     });
 
