@@ -92,9 +92,9 @@ test("a token has the scopes and the days that were asked for", async () => {
   const { code, stderr } = await person.run(["project", "add", "shop", "https://git.example/shop.git"]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/lacks the scope admin[\s\S]*What to do:/);
-  // It may not revoke itself, and is forgotten all the same.
   const out = await person.run(["logout"]);
   expect(out.code).toBe(0);
+  expect(out.stderr, "a token of any scope may revoke itself").toBe("");
   expect(kept().servers).toEqual({});
 });
 

@@ -225,6 +225,20 @@ onEachDatabase((databases) => {
       expect((await server.call("GET", "/me", undefined, { token })).status).toBe(401);
     });
 
+    test("may end itself, and no other without the scope admin", async () => {
+      const server = await start();
+      const session = await server.setUp();
+      const make = async (name: string) =>
+        (await server.call("POST", "/tokens", { name, scopes: ["read"] }, { session })).body;
+      const [own, other] = [await make("own"), await make("other")];
+      const { token } = own;
+      const refused = await server.call("DELETE", `/tokens/${other.id}`, undefined, { token });
+      expect([refused.status, refused.body.code]).toEqual([403, "forbidden"]);
+      expect((await server.call("DELETE", `/tokens/${own.id}`, undefined, { token })).status).toBe(204);
+      expect((await server.call("GET", "/me", undefined, { token })).status).toBe(401);
+      expect((await server.call("GET", "/me", undefined, { token: other.token })).status).toBe(200);
+    });
+
     test("ends when its days are over", async () => {
       let at = Date.now();
       const server = await start({ now: () => new Date(at) });

@@ -2,7 +2,7 @@ import { and, asc, eq } from "drizzle-orm";
 import { z } from "zod";
 import { GalleyError } from "../../errors/index.js";
 import { recordAudit } from "../audit/index.js";
-import { type App, actorOf, identityOf, requireScope, type Scope, scopes } from "../http/index.js";
+import { type App, actorOf, identityOf, mayUse, requireScope, type Scope, scopes } from "../http/index.js";
 import { newToken, tokenHash } from "../secrets/index.js";
 import { apiTokens, isUniqueViolation, newId, type Store } from "../store/index.js";
 
@@ -83,15 +83,23 @@ export function tokenRoutes(app: App, deps: { store: Store; now: () => Date }): 
   app.delete(
     "/tokens/:id",
     {
-      ...requireScope("admin"),
+      // Any token may end itself: signing out should leave nothing behind that works.
+      ...requireScope("read"),
       schema: {
         tags: ["account"],
+        summary: "Revokes a token. Needs the scope admin, but for the token that asks.",
         params: z.object({ id: z.string().max(64) }),
         response: { 204: z.null() },
       },
     },
     async (request, reply) => {
-      const { user } = identityOf(request);
+      const identity = identityOf(request);
+      const { user } = identity;
+      const itself = identity.kind === "token" && identity.id === request.params.id;
+      if (!itself && !mayUse(identity, "admin"))
+        throw new GalleyError("forbidden", "This token may revoke no token but itself.", {
+          hint: "Sign in, or use a token with the scope admin.",
+        });
       await db.transaction(async (tx) => {
         const [gone] = await tx
           .delete(apiTokens)

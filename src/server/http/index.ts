@@ -5,6 +5,7 @@ export {
   actorOf,
   type Identity,
   identityOf,
+  mayUse,
   publicAccess,
   requireScope,
   type Scope,
