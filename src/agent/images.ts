@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { PlannedService } from "../build/index.js";
-import { BuildEvents, BuildKitClient } from "../buildkit/index.js";
+import { BuildEvents, type BuildKitClient } from "../buildkit/index.js";
 import { inspectImage, pullImage } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import { buildService, type ServiceBuildOptions } from "./service-build.js";
@@ -9,8 +9,8 @@ import type { Slots } from "./slots.js";
 export interface ImagesOptions
   extends Omit<ServiceBuildOptions, "service" | "build" | "planned" | "client" | "signal"> {
   readonly planned: readonly PlannedService[];
-  /** Where BuildKit is looked up. */
-  readonly env: NodeJS.ProcessEnv;
+  /** Connects when it is first asked: a deployment that reuses everything needs no BuildKit. */
+  readonly buildkit: () => Promise<BuildKitClient>;
   /** Of the agent: service builds at once, and pulls at once, over all deployments. */
   readonly builds: Slots;
   readonly pulls: Slots;
@@ -24,18 +24,12 @@ export interface ImagesOptions
  * @returns ids of images by service
  */
 export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<string, string>> {
-  const { planned, builds, pulls, tell, docker, logins, now, env } = options;
+  const { planned, builds, pulls, tell, docker, logins, now, buildkit } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   setMaxListeners(0, signal);
   const images = new Map<string, string>();
   const pulling = new Map<string, Promise<string>>();
-  let client: Promise<BuildKitClient> | undefined;
-  // A deployment that reuses everything needs no BuildKit.
-  const connected = () => {
-    client ??= BuildKitClient.connect(undefined, { env, signal });
-    return client;
-  };
 
   const reused = async (service: string, image: string) => {
     images.set(service, image);
@@ -69,7 +63,7 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
         service: name,
         build,
         planned: one.build,
-        client: await connected(),
+        client: await buildkit(),
         signal,
       }),
     );
@@ -79,21 +73,14 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
   };
 
   let first: { readonly error: unknown } | undefined;
-  try {
-    await Promise.all(
-      planned.map((one) =>
-        get(one).catch((error: unknown) => {
-          first ??= { error };
-          failed.abort(error);
-        }),
-      ),
-    );
-  } finally {
-    await client?.then(
-      (one) => one.close(),
-      () => {}, // whoever needed it has the error
-    );
-  }
+  await Promise.all(
+    planned.map((one) =>
+      get(one).catch((error: unknown) => {
+        first ??= { error };
+        failed.abort(error);
+      }),
+    ),
+  );
   options.signal.throwIfAborted();
   if (first) throw first.error;
   return images;

@@ -12,9 +12,14 @@ export interface RegistryLogins {
 /**
  * The project's own registry logins. Those of the machine's docker configuration are nobody's: any pull request could read with
  * them.
+ *
+ * @param plainHttp whether the engine takes a registry over plain http: only then may it see its login that way
  */
-export function registryLogins(registries: Job["registries"]): RegistryLogins {
-  const auth = createRegistryAuth({ config: { auths: registries }, env: {} });
+export function registryLogins(
+  registries: Job["registries"],
+  plainHttp: (registry: string, signal: AbortSignal) => Promise<boolean>,
+): RegistryLogins {
+  const auth = createRegistryAuth({ config: { auths: registries }, env: {}, plainHttp });
   return {
     auth,
     login: async (image) => {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { type InputImages, type PlannedService, planServices } from "../build/index.js";
+import { BuildKitClient } from "../buildkit/index.js";
 import type { Job } from "../bus/index.js";
 import type { Docker } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
@@ -131,6 +132,11 @@ async function deploy(
   const { docker } = options;
   await tell({ type: "deployment.state", state: "preparing" });
   const note = (text: string) => void tell({ type: "deployment.note", text });
+  let client: Promise<BuildKitClient> | undefined;
+  const buildkit = () => {
+    client ??= BuildKitClient.connect(undefined, { env: options.env, signal });
+    return client;
+  };
   const source = await options.openSource(job, { signal, onNote: note });
   try {
     progress.commit = source.commit;
@@ -146,7 +152,9 @@ async function deploy(
     const manifest = withSecrets(await manifestOf(source, signal), job.secrets);
     const names = { name: job.environment.name, project: job.project.name };
     progress.addresses = hostsOf(manifest, names, job.ingress);
-    const logins = registryLogins(job.registries);
+    const logins = registryLogins(job.registries, async (registry, ended) =>
+      (await buildkit()).takesPlainHttp(registry, ended),
+    );
     const planned = await planServices(manifest.services, {
       docker,
       images: options.inputImages,
@@ -160,11 +168,15 @@ async function deploy(
     });
     await tell(planEvent(planned, progress.addresses));
     await tell({ type: "deployment.state", state: "building" });
-    const images = await getImages({ ...options, planned, job, source, logins, tell, signal });
+    const images = await getImages({ ...options, buildkit, planned, job, source, logins, tell, signal });
     await tell({ type: "deployment.state", state: "starting" });
     return await start(job, manifest, images, options, { tell, signal, addresses: progress.addresses });
   } finally {
     await source.close();
+    await client?.then(
+      (connected) => connected.close(),
+      () => {}, // whoever needed it has the error
+    );
   }
 }
 

@@ -184,6 +184,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
           noMoreJobs,
         );
       },
+      log,
       signal: noMoreJobs,
     });
 
