@@ -224,14 +224,16 @@ onEachEngine((engine) => {
     ).trim();
 
   test("terminating removes everything of an environment and nothing of the others", async () => {
-    const { deployment } = await deploy(2);
+    for (const pr of [8, 9]) world.push(pr, shop());
+    await deploy(8);
+    const { deployment } = await deploy(9);
     const other = await containerOf("front", deployment.environment.id);
     expect(other).not.toBe("");
     const environments = await world.call<{ environments: { id: string; name: string }[] }>(
       "GET",
       `/environments?project=${world.project}`,
     );
-    const first = environments.environments.find(({ name }) => name === "pr-1")!;
+    const first = environments.environments.find(({ name }) => name === "pr-8")!;
     const { id } = await world.call<{ id: string }>("POST", `/environments/${first.id}/terminate`);
     expect(await world.ended(id)).toMatchObject({ state: "terminated" });
     expect(await containerOf("front", first.id)).toBe("");
