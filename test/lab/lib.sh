@@ -105,11 +105,12 @@ tool() (
   dir=$LAB/tools/$1; shift
   mkdir -p "$LAB/tools"
   exec 9> "$dir.lock"; flock 9
-  if [ ! -e "$dir/.ready" ]; then
+  # another list than the one it was unpacked for: anew
+  if [ "$(cat "$dir/.ready" 2> /dev/null)" != "$*" ]; then
     debs bookworm "$dir.debs" "$@" || exit
     rm -rf "$dir"; mkdir -p "$dir"
     for deb in "$dir.debs"/*.deb; do dpkg -x "$deb" "$dir" || exit; done
-    rm -rf "$dir.debs"; touch "$dir/.ready"
+    rm -rf "$dir.debs"; echo "$*" > "$dir/.ready"
   fi
   echo "$dir"
 )

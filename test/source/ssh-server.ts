@@ -8,7 +8,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type Unpacked, unpacked } from "./debian-tools.js";
 
 const packages =
-  "openssh-server openssh-client libssl3 libwrap0 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libkeyutils1 libcom-err2";
+  "openssh-server openssh-client libssl3 libwrap0 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libkeyutils1 libcom-err2 libnsl2 libtirpc3";
 
 export interface SshTools extends Unpacked {
   /** The ssh program. */
