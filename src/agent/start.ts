@@ -16,7 +16,7 @@ import {
   syncReply,
 } from "../bus/index.js";
 import { engineFacts } from "../docker/index.js";
-import { findEnvironments, stopEnvironment } from "../preview/index.js";
+import { findEnvironments, reconnectProxy, stopEnvironment } from "../preview/index.js";
 import { createMirrors } from "../source/index.js";
 import { ActiveRuns } from "./active.js";
 import { bootstrap, renewCredential } from "./bootstrap.js";
@@ -194,6 +194,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
         (await findEnvironments(docker, agent, ended)).map(({ environment }) => environment),
       remove: async (environment, ended) =>
         void (await stopEnvironment(docker, { agent, environment }, ended)),
+      reconnect: (ended) => reconnectProxy(docker, agent, config.publicNetwork, ended),
       ask: (body, ended) => request(connection, agent, "sync", body, syncReply, { signal: ended }),
       log,
       signal: over.signal,

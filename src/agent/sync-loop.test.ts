@@ -26,6 +26,7 @@ test("the server is told what is here; what it wants stopped stops, what should 
       removed.push(environment);
       over.abort();
     },
+    reconnect: async () => {},
     ask: async (request) => {
       asked.push(request);
       return {
@@ -52,10 +53,14 @@ test("a server that does not answer is asked again, and a trigger does not wait 
   const over = new AbortController();
   let asked = 0;
   const warned: string[] = [];
+  let reconnected = 0;
   const sync = startSync({
     active: new ActiveRuns(),
     environments: async () => [],
     remove: async () => {},
+    reconnect: async () => {
+      reconnected += 1;
+    },
     ask: async () => {
       asked += 1;
       if (asked === 1) throw new Error("away");
@@ -75,5 +80,27 @@ test("a server that does not answer is asked again, and a trigger does not wait 
   });
   await sync.done;
   expect(asked).toBe(2);
+  expect(reconnected, "the proxy is seen to whether the server answers or not").toBe(2);
   expect(warned).toHaveLength(1);
+});
+
+test("an engine that cannot connect the proxy keeps nobody from asking the server", async () => {
+  const over = new AbortController();
+  const warned: string[] = [];
+  const sync = startSync({
+    active: new ActiveRuns(),
+    environments: async () => [],
+    remove: async () => {},
+    reconnect: async () => {
+      throw new Error("no such network");
+    },
+    ask: async () => {
+      over.abort();
+      return { v: 1, stop: [], remove: [] };
+    },
+    log: { debug() {}, info() {}, warn: (_, text) => void warned.push(text), error() {} },
+    signal: over.signal,
+  });
+  await sync.done;
+  expect(warned).toEqual(["the proxy could not be connected to the previews"]);
 });

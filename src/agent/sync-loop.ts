@@ -9,6 +9,8 @@ export interface SyncOptions {
   readonly environments: (signal: AbortSignal) => Promise<readonly string[]>;
   /** Removes everything of an environment. */
   readonly remove: (environment: string, signal: AbortSignal) => Promise<void>;
+  /** Connects the proxy to every preview's network again: one that was made anew has lost its connections. */
+  readonly reconnect: (signal: AbortSignal) => Promise<unknown>;
   readonly ask: (request: SyncRequest, signal: AbortSignal) => Promise<SyncReply>;
   readonly log: AgentLog;
   readonly signal: AbortSignal;
@@ -55,7 +57,13 @@ export function startSync(options: SyncOptions): SyncLoop {
 const mostRuns = 1_000;
 const mostEnvironments = 10_000;
 
-async function syncOnce({ active, environments, remove, ask, log, signal }: SyncOptions): Promise<void> {
+async function syncOnce(options: SyncOptions): Promise<void> {
+  const { active, environments, remove, reconnect, ask, log, signal } = options;
+  // Before the server is asked: previews should answer while it is away, too.
+  await reconnect(AbortSignal.any([signal, AbortSignal.timeout(carryOutMs)])).catch((error: unknown) => {
+    if (!signal.aborted)
+      log.warn({ error: (error as Error).message }, "the proxy could not be connected to the previews");
+  });
   const running = active.list().map(({ deployment, attempt }) => ({ deployment, attempt }));
   const here = await environments(signal);
   const reply = await ask(
