@@ -16,6 +16,11 @@ function failure(stderr: string, over: "https" | "ssh" = "https", credential: Cr
 // What git 2.39 and OpenSSH 9.2 print, and what GitHub and GitLab answer.
 test.each<[string, string, "https" | "ssh"]>([
   [
+    "'ssh' -F '/dev/shm/galley-ssh-1.2.3/config': 1: ssh: not found\nfatal: Could not read from remote repository.",
+    "git_missing",
+    "ssh",
+  ],
+  [
     "fatal: could not read Username for 'https://github.com': terminal prompts disabled",
     "git_auth_failed",
     "https",

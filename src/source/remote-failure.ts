@@ -37,6 +37,7 @@ const patterns: readonly [RegExp, (talk: FailedTalk, words: string) => GalleyErr
     /could not resolve (host|proxy)|temporary failure in name resolution|name or service not known/i,
     hostUnknown,
   ],
+  [/\bssh'?[^\n]*: (command )?not found|cannot run ssh/i, sshMissing],
   [/host key verification failed|host key is known for|host identification has changed/i, hostKeyUnknown],
   [/server certificate verification failed|ssl certificate problem|certificate verify failed/i, certificate],
   [/transport '[^']*' not allowed|protocol '[^']*' not supported|following an? unsupported/i, redirected],
@@ -179,6 +180,12 @@ function permissionHint({ kind, host }: Remote, credential: Credential | null): 
     return `${given} that may read: a repository access token with "Repositories: read" (its user name is x-token-auth).`;
   }
   return `${given} that may read this repository's code.`;
+}
+
+function sshMissing({ remote }: FailedTalk): GalleyError {
+  return new GalleyError("git_missing", `${remote.url} is read over ssh, and there is no ssh here.`, {
+    hint: "Install OpenSSH's client where the agent runs (Debian: openssh-client), or give the repository's https address.",
+  });
 }
 
 function hostUnknown({ remote }: FailedTalk): GalleyError {

@@ -21,7 +21,8 @@ test.each([
   [["build", "--secret", "src=a,value=hunter2", "."], 'unexpected field "value"'],
   [["build", "--build-context", "x", "."], "not of the form"],
   [["build", "--repo", "../x", "."], "not a repository key"],
-  [["up", join(root, "nowhere")], "no repository"],
+  [["up", "--pr", "shop"], "not of the form PROJECT#NUMBER"],
+  [["up", "--project", "shop"], "not of the form NAME=URL"],
   [["nonsense"], "unknown command"],
 ])("galley %j is a usage error that says what is wrong", async (args, sentence) => {
   const { code, stderr, stdout } = await galley(engine, args, { cwd: root });

@@ -40,9 +40,10 @@ beforeEach(async () => {
 const shared = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const keyFolders = () => readdirSync(shared).filter((name) => name.startsWith(`galley-ssh-${process.pid}.`));
 
+const ownSsh = () => ({ ssh: tools.ssh, env: tools.env });
+
 function over(credential: Credential | null, path = source.bare, port = server.port): Mirror {
-  const git = { ssh: tools.ssh, env: tools.env };
-  return mirrorOf(`ssh://git@127.0.0.1:${port}${path}`, { credential, git });
+  return mirrorOf(`ssh://git@127.0.0.1:${port}${path}`, { credential, git: ownSsh() });
 }
 
 const withKey = (privateKey = key.secret, knownHosts: string | null = server.knownHosts): Credential => ({
@@ -158,7 +159,10 @@ test("a repository that is not there, a server that is not there and a token for
     message: expect.stringContaining("the credential is a token"),
   });
   await expect(
-    mirrorOf("git@no-such-host.invalid:acme/shop.git", { credential: withKey() }).fetch(["main"], soon()),
+    mirrorOf("git@no-such-host.invalid:acme/shop.git", { credential: withKey(), git: ownSsh() }).fetch(
+      ["main"],
+      soon(),
+    ),
   ).rejects.toMatchObject({ code: "git_host_unknown" });
 });
 
