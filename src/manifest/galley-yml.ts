@@ -1,7 +1,7 @@
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { GalleyError } from "../errors/index.js";
-import type { Manifest, Service } from "./manifest.js";
+import { type Manifest, type Service, serviceKinds } from "./manifest.js";
 
 const name = /^[a-z][a-z0-9-]{0,39}$/;
 /** A path inside the repository: relative, and never out of it. */
@@ -18,7 +18,7 @@ const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 const serviceSchema = z
   .strictObject({
-    kind: z.enum(["web", "api", "worker", "database", "cache", "queue", "other"]).default("other"),
+    kind: z.enum(serviceKinds).default("other"),
     build: z
       .strictObject({
         path: insidePath.default("."),
@@ -108,7 +108,7 @@ export function parseManifest(source: string, file = "galley.yml"): Manifest {
       expose: service.expose,
       env: service.env,
       secrets: service.secrets,
-      dependsOn: service.depends_on,
+      dependsOn: service.depends_on.map((needed) => ({ service: needed, until: "healthy" as const })),
       health: service.health && {
         path: service.health.path,
         status: service.health.status,

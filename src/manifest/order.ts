@@ -5,7 +5,7 @@ import type { Service } from "./manifest.js";
 export function startOrder(services: readonly Service[]): readonly (readonly Service[])[] {
   const names = new Set(services.map((service) => service.name));
   for (const service of services) {
-    for (const needed of service.dependsOn) {
+    for (const { service: needed } of service.dependsOn) {
       if (!names.has(needed)) {
         throw new GalleyError(
           "manifest_invalid",
@@ -18,7 +18,7 @@ export function startOrder(services: readonly Service[]): readonly (readonly Ser
   const started = new Set<string>();
   let waiting = [...services];
   while (waiting.length > 0) {
-    const wave = waiting.filter((service) => service.dependsOn.every((needed) => started.has(needed)));
+    const wave = waiting.filter(({ dependsOn }) => dependsOn.every(({ service }) => started.has(service)));
     if (wave.length === 0) {
       throw new GalleyError(
         "manifest_invalid",

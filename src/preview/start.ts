@@ -119,7 +119,7 @@ export async function startEnvironment(
     // Left by a deployment that was cut off: they would answer to the same name.
     for (const { id } of older) await removeContainer(docker, id, signal, STOP_SECONDS);
     const stays = current?.running && current.settings === settingsOf(plan);
-    if (stays && !service.dependsOn.some((needed) => replaced.has(needed))) {
+    if (stays && !service.dependsOn.some((needed) => replaced.has(needed.service))) {
       await waitUntilUp(docker, current.id, service, { network, probe, settled: true }, signal);
       onState?.(service.name, "unchanged");
       return current.id;
