@@ -26,6 +26,8 @@ export interface StreamOptions {
   /** Default 3 days, 4 GiB or as much as the bus has room for. */
   readonly logs?: StreamLimits;
   readonly signal?: AbortSignal;
+  /** Milliseconds for which one that cannot be made for a passing reason is tried again. Default 30,000. */
+  readonly timeoutMs?: number;
 }
 
 const days = (count: number) => count * 24 * 3600_000;
@@ -47,7 +49,7 @@ type Wanted = Pick<StreamConfig, "name" | "subjects" | "retention" | "discard" |
  * @throws `bus_unreachable`, `bus_refused` (for example not enough disk for the limits).
  */
 export async function ensureStreams(connection: BusConnection, options: StreamOptions = {}): Promise<void> {
-  const { replicas = 1, signal } = options;
+  const { replicas = 1, signal, timeoutMs } = options;
   const { maxBytes: jobsBytes } = options.jobs ?? { maxBytes: 64 * mebibyte };
   const events = options.events ?? { maxBytes: 1024 * mebibyte, maxAgeMs: days(7) };
   const logs = options.logs ?? { maxBytes: 4096 * mebibyte, maxAgeMs: days(3) };
@@ -77,7 +79,10 @@ export async function ensureStreams(connection: BusConnection, options: StreamOp
   const given = [options.jobs, options.events, options.logs];
   for (const [index, stream] of wanted.entries()) {
     const make = given[index] ? ensureStream : ensureFittingStream;
-    await persist(`make the stream ${stream.name}`, () => make(manager, stream, replicas), { signal });
+    await persist(`make the stream ${stream.name}`, () => make(manager, stream, replicas), {
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
   }
 }
 

@@ -67,7 +67,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
     const link = openBusLink({
       keys,
       servers: config.bus.urls,
-      ...(options.streams ? { streams: options.streams } : {}),
+      streams: { replicas: config.bus.replicas, ...options.streams },
       log,
       listen: (connection) => listen(connection),
       back: () => reconciler.poke(),

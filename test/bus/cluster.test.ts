@@ -7,16 +7,19 @@ import {
   consumeEvents,
   createBusKeys,
   ensureJobConsumer,
-  ensureStreams,
   jobConsumer,
   openJobQueue,
   openSpool,
   publishJob,
   revokeAgentKey,
-  serverConfig,
+  streams,
 } from "../../src/bus/index.js";
+import { within } from "../../src/bus/within.js";
+import { createLog } from "../../src/server/http/index.js";
+import { type BusLink, openBusLink } from "../../src/server/rpc/index.js";
 import { type TestBus, testBus } from "../support/bus.js";
-import { freePorts, type NatsServer, natsVersions, startNats } from "../support/nats.js";
+import { logsOf, startCluster, type TestCluster } from "../support/cluster.js";
+import { natsVersions } from "../support/nats.js";
 import { eventsOf, range, seqs, stored } from "./events.js";
 
 const soon = () => AbortSignal.timeout(90_000);
@@ -24,60 +27,81 @@ const soon = () => AbortSignal.timeout(90_000);
 // The oldest and the newest that there is: bringing clusters up takes long.
 const versions = (await natsVersions()).filter((version) => version !== "2.10");
 
+/** Longest that a server may take from the cluster's election to its streams: those elect leaders of their own. */
+const streamsMs = 240_000;
+
 describe.each(versions)("a cluster of three nats-servers %s", (version) => {
   let folder: string;
-  let nodes: NatsServer[];
+  let cluster: TestCluster;
   let bus: TestBus;
   let server: BusConnection;
+  let link: BusLink;
+  /** What it said of the bus before any node was started. */
+  let atFirst: unknown;
+  const linkLog: string[] = [];
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "galley-cluster-"));
     const keys = await createBusKeys(join(folder, "keys"));
-    const clusterPorts = await freePorts(3);
-    const routes = clusterPorts.map((port) => `127.0.0.1:${port}`);
-    nodes = await Promise.all(
-      clusterPorts.map((clusterPort, index) =>
-        startNats({
-          version,
-          config: ({ port, directory }) =>
-            serverConfig(keys, {
-              host: "127.0.0.1",
-              port,
-              directory,
-              name: `n${index}`,
-              cluster: { host: "127.0.0.1", port: clusterPort, routes },
-            }),
-        }),
-      ),
-    );
-    bus = testBus(
-      keys,
-      nodes[0]!,
-      nodes.map(({ url }) => url),
-    );
+    const log = createLog({ level: "info", destination: { write: (line) => void linkLog.push(line) } });
+    let made = () => {};
+    const streamsMade = new Promise<void>((resolve) => {
+      made = resolve;
+    });
+    // As a server that is started together with its bus does it.
+    const openLink = (servers: readonly string[]) => {
+      link = openBusLink({
+        keys,
+        servers,
+        streams: { replicas: 3 },
+        log,
+        listen: async () => async () => {},
+        back: made,
+      });
+      try {
+        link.check();
+      } catch (error) {
+        atFirst = error;
+      }
+    };
+    cluster = await startCluster(keys, version, openLink);
+    await within(streamsMade, {
+      timeoutMs: streamsMs,
+      late: () =>
+        new Error(
+          `There are no streams ${streamsMs / 1000} s after the election.\n${linkLog.join("")}\n${logsOf(cluster.nodes)}`,
+        ),
+    });
+    bus = testBus(keys, cluster.nodes[0]!, cluster.urls);
     server = await bus.connectServer();
-    await ensureStreams(server, { replicas: 3, signal: soon() });
   });
   afterAll(async () => {
-    await bus.remove();
-    await Promise.all(nodes.map((node) => node.remove()));
+    await link?.stop();
+    await bus?.remove();
+    await cluster?.remove();
     await rm(folder, { recursive: true, force: true });
+  });
+
+  test("a server that was started before it keeps asking, and makes its streams once there is a leader", async () => {
+    expect(atFirst).toMatchObject({ code: "bus_unreachable" });
+    expect(() => link.check()).not.toThrow();
+    const manager = await server.nats.jetstreamManager();
+    for (const stream of Object.values(streams))
+      expect((await manager.streams.info(stream)).config.num_replicas).toBe(3);
   });
 
   /** Kills the node that leads it, and resolves with the node. */
   const killLeader = async (of: { stream: string } | { consumer: string }) => {
     const manager = await server.nats.jetstreamManager();
-    const { cluster } =
+    const { cluster: leaderOf } =
       "stream" in of
         ? await manager.streams.info(of.stream)
         : await manager.consumers.info("JOBS", of.consumer);
-    const node = nodes[Number(cluster?.leader?.slice(1))]!;
+    const node = cluster.nodes[Number(leaderOf?.leader?.slice(1))]!;
     await node.kill();
     return node;
   };
 
   test("events that flow while the leader of their stream dies arrive, each once", async () => {
-    const manager = await server.nats.jetstreamManager();
-    expect((await manager.streams.info("LOGS")).config.num_replicas).toBe(3);
     const agent = await bus.connectAgent("a1");
     const spool = await openSpool({
       directory: join(folder, "spool"),

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -26,23 +26,30 @@ export async function natsVersions(): Promise<NatsVersion[]> {
   return found;
 }
 
-/** Ports that were free just now, each once. */
+/** Below the ports that outgoing connections get (32768 and up): nobody takes one while its server is restarted. */
+const firstPort = 10_000;
+const lastPort = 32_000;
+
+/** Ports of the loopback that were free just now, each once. Ask for all that belong together at once. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<Server>((resolve, reject) => {
-          const server = createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports;
+  const held: Server[] = [];
+  try {
+    while (held.length < count) {
+      const server = await holdPort(firstPort + Math.floor(Math.random() * (lastPort - firstPort)));
+      if (server) held.push(server);
+    }
+    return held.map((server) => (server.address() as AddressInfo).port);
+  } finally {
+    await Promise.all(held.map((server) => new Promise((closed) => server.close(closed))));
+  }
 }
+
+const holdPort = (port: number) =>
+  new Promise<Server | undefined>((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
 
 export interface NatsServerOptions {
   /** Default: any that is there. */
@@ -103,7 +110,7 @@ export async function startNats(options: NatsServerOptions): Promise<NatsServer>
         output.end(resolve);
       });
     });
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     while (!(await greets(port))) {
       if (started.exitCode !== null || Date.now() > deadline) {
         started.kill("SIGKILL");

@@ -14,7 +14,12 @@ export interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly trustedProxies: readonly string[];
-  readonly bus: { readonly urls: readonly string[]; readonly dir: string };
+  readonly bus: {
+    readonly urls: readonly string[];
+    readonly dir: string;
+    /** Servers that keep each message. */
+    readonly replicas: number;
+  };
   /** How previews are reached. `port`: null when it is the scheme's own. */
   readonly ingress: {
     readonly scheme: "http" | "https";
@@ -72,6 +77,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     bus: {
       urls: read("GALLEY_NATS_URL") ?? ["nats://127.0.0.1:4222"],
       dir: read("GALLEY_BUS_DIR") ?? join(dataDir, "bus"),
+      replicas: read("GALLEY_BUS_REPLICAS") ?? 1,
     },
     ingress: {
       scheme: read("GALLEY_TLS_ENABLED") ? ("https" as const) : ("http" as const),

@@ -110,6 +110,12 @@ export const settings = {
     purpose: "The servers of the bus.",
     fallback: "nats://127.0.0.1:4222",
   }),
+  GALLEY_BUS_REPLICAS: setting({
+    schema: text.transform(refusing((value) => ([1, 3, 5] as const).find((count) => `${count}` === value))),
+    accepted: "1, 3 or 5",
+    purpose: "Servers of the bus that keep each message: 3 in a cluster of three.",
+    fallback: "1",
+  }),
   GALLEY_BUS_DIR: setting({
     schema: text.transform(refusing((value) => (value.includes("\0") ? undefined : resolve(value)))),
     accepted: "a directory",

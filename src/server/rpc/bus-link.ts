@@ -116,6 +116,12 @@ export function openBusLink(options: BusLinkOptions): BusLink {
   };
 }
 
+/**
+ * A bus that is not there, or a cluster that has no leader yet, is waited for as long as it takes; after so many milliseconds the log
+ * says so, and again with each further try.
+ */
+const sayAfterMs = 5_000;
+
 async function connectForEver(
   options: BusLinkOptions,
   signal: AbortSignal,
@@ -148,7 +154,16 @@ async function untilDone(
 async function connect(options: BusLinkOptions, signal: AbortSignal): Promise<Connected> {
   const { keys, servers, log } = options;
   const open = async (name: string, { jwt, seed }: { jwt: string; seed: string }) =>
-    connectBus({ servers, credential: () => jwt, seed, inbox: `_INBOX_${name}`, name, log, signal });
+    connectBus({
+      servers,
+      credential: () => jwt,
+      seed,
+      inbox: `_INBOX_${name}`,
+      name,
+      log,
+      signal,
+      connectTimeoutMs: sayAfterMs,
+    });
   const opened: BusConnection[] = [];
   try {
     const application = await open("server", await serverCredential(keys));
@@ -176,7 +191,7 @@ async function attach(
   let unlisten = async (): Promise<void> => {};
   const begin = async () => {
     await syncRevocations(system, keys);
-    await ensureStreams(application, { ...streams, signal });
+    await ensureStreams(application, { ...streams, signal, timeoutMs: sayAfterMs });
     await unlisten();
     unlisten = async () => {};
     unlisten = await options.listen(application);
