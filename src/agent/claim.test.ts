@@ -3,6 +3,7 @@ import type { ClaimedMessage, ClaimReply, Job } from "../bus/index.js";
 import { GalleyError } from "../errors/index.js";
 import { ActiveRuns } from "./active.js";
 import { type ClaimOptions, handleMessage } from "./claim.js";
+import { OpenClaims } from "./open-claims.js";
 import type { DeploymentFinished, RunOptions } from "./runner.js";
 import type { TellableEvent } from "./telling.js";
 
@@ -32,10 +33,13 @@ const finished: DeploymentFinished = {
 const granted = (attempt = 1): ClaimReply => ({ v: 1, granted: true, attempt, job });
 
 let active: ActiveRuns;
+let claims: OpenClaims;
 let told: (TellableEvent & { seq: number })[];
 let said: string[];
 beforeEach(() => {
   active = new ActiveRuns();
+  let made = 0;
+  claims = new OpenClaims(() => `claim-${++made}`);
   told = [];
   said = [];
 });
@@ -59,7 +63,9 @@ function options(more: Partial<ClaimOptions>): ClaimOptions {
   return {
     agent: "agt1",
     active,
+    claims,
     ask: async () => granted(),
+    handBack: async () => false,
     run: async () => finished,
     outbox: {
       put: (event) => {
@@ -139,6 +145,40 @@ test("a job that comes again while it runs is the same work: the newest delivery
   expect(said.filter((line) => line.endsWith("ack"))).toEqual(["second: ack"]);
 });
 
+test("a claim whose answer was lost is shown again as it was, and the next one is another", async () => {
+  const shown: string[] = [];
+  const answers = ["lost", "lost", "granted"];
+  const ask = async (_: string, claim: string): Promise<ClaimReply> => {
+    shown.push(claim);
+    if (answers.shift() === "lost") throw new GalleyError("control_plane_unreachable", "no answer");
+    return { v: 1, granted: false, reason: "busy" };
+  };
+  for (const name of ["first", "second", "third", "fourth"])
+    await handleMessage(message(name), options({ ask }), running);
+  expect(shown).toEqual(["claim-1", "claim-1", "claim-1", "claim-2"]);
+});
+
+test("a job that comes twice while it is claimed is claimed once", async () => {
+  const { run, begun, end } = held();
+  let answer: (reply: ClaimReply) => void = () => {};
+  let asked = 0;
+  const ask = () => {
+    asked += 1;
+    return new Promise<ClaimReply>((resolve) => {
+      answer = resolve;
+    });
+  };
+  const first = handleMessage(message("first"), options({ run, ask }), running);
+  const second = handleMessage(message("second", 2), options({ run, ask }), running);
+  answer(granted());
+  await begun;
+  await second;
+  end(finished);
+  await first;
+  expect(asked).toBe(1);
+  expect(said.filter((line) => line.endsWith("ack"))).toEqual(["second: ack"]);
+});
+
 test("a late delivery of what has ended is acknowledged without a claim", async () => {
   await handleMessage(message("first"), options({}), running);
   const ask = () => Promise.reject(new Error("asked"));
@@ -156,9 +196,33 @@ test("what another attempt has taken over is neither acknowledged nor handed bac
   expect(told.map(({ type }) => type)).toEqual(["deployment.state"]);
 });
 
-test("what the agent has no time for any more is handed back at once, without a last event", async () => {
+test("what the agent has no time for any more goes back to the server, which gives it on", async () => {
   const { run, begun } = held();
-  const first = handleMessage(message(), options({ run }), running);
+  const returned: unknown[] = [];
+  const handBack = async (...of: unknown[]) => {
+    returned.push(of);
+    return true;
+  };
+  const first = handleMessage(message(), options({ run, handBack, ask: async () => granted(2) }), running);
+  await begun;
+  active.stop("dep1", "drained");
+  await first;
+  expect(returned).toEqual([["dep1", 2]]);
+  expect(said).toEqual(["first: let go", "first: ack"]);
+  expect(told.map(({ type }) => type)).toEqual(["deployment.state"]);
+});
+
+test.each([
+  ["does not want it", async () => false],
+  [
+    "is away",
+    async () => {
+      throw new GalleyError("control_plane_unreachable", "away");
+    },
+  ],
+])("what the agent has no time for any more is left in the bus when the server %s", async (_, handBack) => {
+  const { run, begun } = held();
+  const first = handleMessage(message(), options({ run, handBack }), running);
   await begun;
   active.stop("dep1", "drained");
   await first;

@@ -3,6 +3,7 @@ import { GalleyError } from "../errors/index.js";
 import type { ActiveRun, ActiveRuns } from "./active.js";
 import type { AgentLog } from "./log.js";
 import { createMask, secretsOf } from "./mask.js";
+import type { OpenClaims } from "./open-claims.js";
 import type { DeploymentFinished, RunOptions } from "./runner.js";
 import { stopReasonOf } from "./stop-reason.js";
 import { createTelling, type EventOutbox } from "./telling.js";
@@ -11,8 +12,11 @@ export interface ClaimOptions {
   /** Id. */
   readonly agent: string;
   readonly active: ActiveRuns;
-  /** Asks the server for the job. */
-  readonly ask: (deployment: string, delivery: number, signal: AbortSignal) => Promise<ClaimReply>;
+  readonly claims: OpenClaims;
+  /** Asks the server for the job, with the claim's id. */
+  readonly ask: (deployment: string, claim: string, signal: AbortSignal) => Promise<ClaimReply>;
+  /** Tells the server that an attempt was ended half-way. False when it is not the server's to give on. */
+  readonly handBack: (deployment: string, attempt: number) => Promise<boolean>;
   readonly run: (job: Job, options: RunOptions) => Promise<DeploymentFinished | undefined>;
   readonly outbox: EventOutbox & { readonly flush: (signal: AbortSignal) => Promise<void> };
   readonly onFinished: (outcome: DeploymentFinished["outcome"], durationMs: number) => void;
@@ -38,7 +42,7 @@ export async function handleMessage(
   options: ClaimOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { active, log } = options;
+  const { active, claims, log } = options;
   const { deployment } = message.message;
   const running = active.get(deployment);
   if (running) {
@@ -53,10 +57,22 @@ export async function handleMessage(
   }
   const lease = new AbortController();
   message.keepAlive(lease.signal);
+  const before = claims.underWay(deployment);
+  if (before) {
+    // It came twice. What the first becomes says what is to be done with the second.
+    await before;
+    lease.abort();
+    return await handleMessage(message, options, signal);
+  }
+  const claim = claims.open(deployment);
   try {
-    const reply = await options.ask(deployment, message.delivery, signal);
-    if (reply.granted) await carryOut(message, reply, options, lease);
-    else {
+    const reply = await options.ask(deployment, claim.id, signal);
+    claim.answered();
+    if (reply.granted) {
+      const carriedOut = carryOut(message, reply, options, lease);
+      claim.close(); // it is among the active ones now
+      await carriedOut;
+    } else {
       log.info({ deployment, reason: reply.reason }, "the server does not grant the job");
       lease.abort();
       await message.ack();
@@ -69,6 +85,8 @@ export async function handleMessage(
       "a job could not be claimed; it comes again",
     );
     message.nak(waitMs);
+  } finally {
+    claim.close();
   }
 }
 
@@ -121,7 +139,7 @@ async function carryOut(
     finished = undefined;
   }
   // Before the run counts as over: what drains would else close the connection.
-  const given = giveBack(begun.run, finished, lease, log);
+  const given = giveBack(begun.run, finished, lease, options);
   begun.end();
   await active.settle(given);
 }
@@ -130,13 +148,20 @@ async function giveBack(
   { deployment, attempt, message, signal }: ActiveRun,
   finished: DeploymentFinished | undefined,
   lease: AbortController,
-  log: AgentLog,
+  { log, handBack }: Pick<ClaimOptions, "log" | "handBack">,
 ): Promise<void> {
+  const stopped = stopReasonOf(signal)?.kind;
+  // The message stays with us until the server has said whether it is needed: nobody else can claim it meanwhile.
+  const moved =
+    !finished && stopped === "drained" && (await handBack(deployment, attempt).catch(() => false));
   lease.abort();
   if (finished) {
     log.info({ deployment, attempt, outcome: finished.outcome, duration: finished.duration }, "finished");
     await message.ack();
-  } else if (stopReasonOf(signal)?.kind === "fenced") {
+  } else if (moved) {
+    log.info({ deployment, attempt }, "handed back, for another agent");
+    await message.ack();
+  } else if (stopped === "fenced") {
     // The message is the other attempt's by now: an ack, even a late one, would take its job away.
     log.info({ deployment, attempt }, "left to another attempt");
   } else {

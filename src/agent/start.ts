@@ -7,6 +7,7 @@ import {
   claimReply,
   connectBus,
   type Heartbeat,
+  handBackReply,
   onCommand,
   openJobQueue,
   openSpool,
@@ -32,6 +33,7 @@ import { heartbeatLoop } from "./heartbeat-loop.js";
 import { jobSources } from "./job-source.js";
 import type { AgentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
+import { OpenClaims } from "./open-claims.js";
 import { spoolOutbox } from "./outbox.js";
 import { startRenewal } from "./renewal-loop.js";
 import { runJob } from "./runner.js";
@@ -60,6 +62,8 @@ export interface RunningAgent {
 const pullsAtOnce = 3;
 /** Milliseconds for which a job is handed back while the engine does not answer. */
 const engineAwayMs = 5_000;
+/** Milliseconds that the server gets to take a deployment back; within the time that a drain has for it. */
+const handBackMs = 4_000;
 const spoolBytes = 512 * 1024 * 1024;
 const startMs = 60_000;
 
@@ -157,6 +161,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     };
     const outbox = spoolOutbox(spool);
     const queue = openJobQueue({ connection, agent, log });
+    const claims = new OpenClaims(newId);
     const claiming = claimLoop({
       queue,
       slots,
@@ -169,10 +174,16 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
           {
             agent,
             active,
-            ask: (deployment, delivery, ended) =>
-              request(connection, agent, "claim", { v: 1, deployment, delivery }, claimReply, {
+            claims,
+            ask: (deployment, claim, ended) =>
+              request(connection, agent, "claim", { v: 1, deployment, claim }, claimReply, {
                 signal: ended,
               }),
+            handBack: async (deployment, attempt) => {
+              const body = { v: 1, deployment, attempt };
+              const options = { timeoutMs: handBackMs };
+              return (await request(connection, agent, "hand-back", body, handBackReply, options)).taken;
+            },
             run: (job, run) => runJob(job, runner, run),
             outbox,
             onFinished: metrics.finished,
@@ -282,6 +293,8 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
         await claiming;
         if (!ending.signal.aborted) send(await beat());
         await drain({ active, spool, log, graceMs: ending.signal.aborted ? 0 : config.drainMs });
+        // What is not mentioned now is nobody's: the server need not wait until it takes this agent for lost.
+        if (!ending.signal.aborted) send(await beat());
       } finally {
         queue.close();
         over.abort();

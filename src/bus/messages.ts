@@ -13,8 +13,8 @@ export type JobMessage = z.infer<typeof jobMessage>;
 export const claimRequest = z.object({
   v,
   deployment: id,
-  /** How often the bus has delivered the message, from 1. */
-  delivery: z.int().min(1),
+  /** Made by the agent and shown again for as long as no answer has come: one claim is granted one attempt, however often it is asked. */
+  claim: z.string().regex(/^[A-Za-z0-9-]{8,64}$/),
 });
 export type ClaimRequest = z.infer<typeof claimRequest>;
 
@@ -75,6 +75,7 @@ export const claimRefusals = [
   "finished",
   "busy", // another deployment of the environment runs; the server sends the job again when it has ended
   "too_many_attempts",
+  "stale", // a later claim was granted since: this one was on its way for long
 ] as const;
 
 export const claimReply = z.discriminatedUnion("granted", [
@@ -82,6 +83,14 @@ export const claimReply = z.discriminatedUnion("granted", [
   z.object({ v, granted: z.literal(false), reason: z.enum(claimRefusals) }),
 ]);
 export type ClaimReply = z.infer<typeof claimReply>;
+
+/** An agent that drains has ended an attempt half-way, and somebody else may begin the next one. */
+export const handBackRequest = z.object({ v, deployment: id, attempt: z.int().min(1) });
+export type HandBackRequest = z.infer<typeof handBackRequest>;
+
+/** `taken`: the deployment is queued again, or at its end, and the job's message is needed no more. */
+export const handBackReply = z.object({ v, taken: z.boolean() });
+export type HandBackReply = z.infer<typeof handBackReply>;
 
 /** Asked at start and after every reconnection, and each minute: what the agent holds against what should be. */
 export const syncRequest = z.object({

@@ -2,6 +2,7 @@ import {
   type BusConnection,
   claimRequest,
   type Heartbeat,
+  handBackRequest,
   heartbeatMs,
   loadBusKeys,
   onDeadJob,
@@ -23,6 +24,7 @@ import {
   claim,
   createMasks,
   endDeadJob,
+  handBack,
   hearHeartbeat,
   newestOnly,
   openBusLink,
@@ -129,6 +131,16 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             verb: "sync",
             schema: syncRequest,
             handler: (body, { agent }) => withPlainFailures(log, () => sync(queue, agent, body)),
+            log,
+          }),
+        );
+        ends.push(
+          await serveRpc({
+            connection,
+            verb: "hand-back",
+            schema: handBackRequest,
+            handler: (body, { agent }) =>
+              withPlainFailures(log, () => handBack(queue, agent, body, reconciler.poke)),
             log,
           }),
         );

@@ -1,4 +1,5 @@
 // An agent as the server meets it: it introduces itself, holds its credential, pulls, claims and tells; what it tells is up to the test.
+import { randomUUID } from "node:crypto";
 import {
   type AgentCommand,
   type BusConnection,
@@ -7,7 +8,9 @@ import {
   claimReply,
   connectBus,
   createAgentKey,
+  type HandBackReply,
   type Heartbeat,
+  handBackReply,
   onCommand,
   openJobQueue,
   request,
@@ -38,7 +41,8 @@ export interface TestAgent {
   hush(): void;
   /** The next job that the bus delivers. */
   next(): Promise<ClaimedMessage>;
-  claim(deployment: string, delivery?: number): Promise<ClaimReply>;
+  claim(deployment: string, claim?: string): Promise<ClaimReply>;
+  handBack(deployment: string, attempt: number): Promise<HandBackReply>;
   sync(running: { deployment: string; attempt: number }[], environments: string[]): Promise<SyncReply>;
   /** Takes the next job and claims it; fails when that is refused. */
   take(): Promise<Work>;
@@ -94,8 +98,8 @@ export async function createTestAgent(
     handler: (command) => void commands.push(command),
   });
   const jobs = openJobQueue({ connection, agent: id, log: bus.log });
-  const claim: TestAgent["claim"] = (deployment, delivery = 1) =>
-    request(connection, id, "claim", { v: 1, deployment, delivery }, claimReply);
+  const claim: TestAgent["claim"] = (deployment, claim = randomUUID()) =>
+    request(connection, id, "claim", { v: 1, deployment, claim }, claimReply);
 
   let beating: NodeJS.Timeout | undefined;
   let said: Omit<Heartbeat, "v" | "at"> = {
@@ -123,11 +127,13 @@ export async function createTestAgent(
     hush: () => clearInterval(beating),
     next: () => jobs.next(AbortSignal.timeout(20_000)),
     claim,
+    handBack: (deployment, attempt) =>
+      request(connection, id, "hand-back", { v: 1, deployment, attempt }, handBackReply),
     sync: (running, environments) =>
       request(connection, id, "sync", { v: 1, running, environments }, syncReply),
     take: async () => {
       const message = await jobs.next(AbortSignal.timeout(20_000));
-      const reply = await claim(message.message.deployment, message.delivery);
+      const reply = await claim(message.message.deployment);
       if (!reply.granted) throw new Error(`the claim was refused: ${reply.reason}`);
       return work(connection, id, message, reply);
     },
@@ -140,7 +146,13 @@ export async function createTestAgent(
   };
 }
 
-function work(connection: BusConnection, agent: string, message: ClaimedMessage, granted: Granted): Work {
+/** A job that was claimed. */
+export function work(
+  connection: BusConnection,
+  agent: string,
+  message: ClaimedMessage,
+  granted: Granted,
+): Work {
   const { deployment } = message.message;
   const { job, attempt } = granted;
   let seq = 0;

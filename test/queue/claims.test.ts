@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { onEachDatabase } from "../support/databases.js";
-import type { TestAgent } from "./agent.js";
+import { stateEvent, type TestAgent, work } from "./agent.js";
 import { projectSecret, quick, startWorld, type World } from "./world.js";
 
 let pr = 100;
@@ -26,7 +26,7 @@ onEachDatabase((databases) => {
 
   test("a claim has all that the project has, and nothing secret lies in a stream", async () => {
     const { id, message } = await held();
-    const reply = await agent.claim(id, message.delivery);
+    const reply = await agent.claim(id);
     expect(reply).toMatchObject({
       granted: true,
       attempt: 1,
@@ -50,29 +50,43 @@ onEachDatabase((databases) => {
     await message.ack();
   });
 
-  test("asking again about the same delivery, as the answer was lost, is granted the same attempt", async () => {
+  test("a claim that is repeated, as the answer was lost, is granted the same attempt, also once it is under way", async () => {
     const { id, message } = await held();
-    for (let n = 0; n < 5; n++) expect(await agent.claim(id, 1)).toMatchObject({ granted: true, attempt: 1 });
+    const granted = await agent.claim(id, "claim-one");
+    for (let n = 0; n < 5; n++) expect(await agent.claim(id, "claim-one")).toEqual(granted);
+    if (!granted.granted) throw new Error(granted.reason);
+    await work(agent.connection, agent.id, message, granted).tell(stateEvent("building"));
+    await world.deployment(id, ({ state }) => state === "building");
+    expect(await agent.claim(id, "claim-one")).toEqual(granted);
+    expect(await world.deployment(id, () => true)).toMatchObject({ state: "building", attempt: 1 });
     await message.ack();
   });
 
-  test("each redelivery is another attempt, and the fourth is refused for good", async () => {
+  test("a claim that was on its way while a later one was granted is refused, and takes nothing from that one", async () => {
     const { id, message } = await held();
-    for (const delivery of [1, 2, 3])
-      expect(await agent.claim(id, delivery)).toMatchObject({ granted: true, attempt: delivery });
-    expect(await agent.claim(id, 4)).toEqual({ v: 1, granted: false, reason: "too_many_attempts" });
+    await agent.claim(id, "claim-before");
+    expect(await agent.claim(id, "claim-after")).toMatchObject({ granted: true, attempt: 2 });
+    expect(await agent.claim(id, "claim-before")).toEqual({ v: 1, granted: false, reason: "stale" });
+    expect(await agent.claim(id, "claim-after")).toMatchObject({ granted: true, attempt: 2 });
+    await message.ack();
+  });
+
+  test("each further claim is another attempt, and the fourth is refused for good", async () => {
+    const { id, message } = await held();
+    for (const attempt of [1, 2, 3]) expect(await agent.claim(id)).toMatchObject({ granted: true, attempt });
+    expect(await agent.claim(id)).toEqual({ v: 1, granted: false, reason: "too_many_attempts" });
     expect(await world.deployment(id, ({ final }) => final)).toMatchObject({
       state: "failed",
       attempt: 3,
       error: { code: "too_many_attempts", hint: expect.any(String) },
     });
-    expect(await agent.claim(id, 5)).toEqual({ v: 1, granted: false, reason: "finished" });
+    expect(await agent.claim(id)).toEqual({ v: 1, granted: false, reason: "finished" });
     await message.ack();
   });
 
   test("of many claims at once each that is granted has an attempt of its own", async () => {
     const { id, message } = await held();
-    const replies = await Promise.all([1, 2, 3, 4, 5].map((delivery) => agent.claim(id, delivery)));
+    const replies = await Promise.all([1, 2, 3, 4, 5].map(() => agent.claim(id)));
     const attempts = replies.flatMap((reply) => (reply.granted ? [reply.attempt] : []));
     expect(attempts.sort()).toEqual([1, 2, 3]);
     expect(replies.flatMap((reply) => (reply.granted ? [] : [reply.reason])).sort()).toEqual([
@@ -105,12 +119,12 @@ onEachDatabase((databases) => {
 
   test("a claim of one that was to be cancelled, by an agent that has lost it, ends it", async () => {
     const { id, message } = await held();
-    await agent.claim(id, 1);
+    await agent.claim(id);
     expect((await world.call("POST", `/deployments/${id}/cancel`)).body).toMatchObject({
       state: "claimed",
       cancelling: "cancelled",
     });
-    expect(await agent.claim(id, 2)).toMatchObject({ granted: false, reason: "cancelled" });
+    expect(await agent.claim(id)).toMatchObject({ granted: false, reason: "cancelled" });
     await world.deployment(id, ({ state }) => state === "cancelled");
     await message.ack();
   });
@@ -143,10 +157,11 @@ onEachDatabase((databases) => {
       "",
       "{",
       "[]",
-      '{"v":2,"deployment":"d1","delivery":1}',
-      '{"v":1,"deployment":"../etc","delivery":1}',
-      '{"v":1,"deployment":"d1","delivery":0}',
-      JSON.stringify({ v: 1, deployment: "d1", delivery: 1, more: "x".repeat(600_000) }),
+      '{"v":2,"deployment":"d1","claim":"claim-one"}',
+      '{"v":1,"deployment":"../etc","claim":"claim-one"}',
+      '{"v":1,"deployment":"d1","claim":"*"}',
+      '{"v":1,"deployment":"d1"}',
+      JSON.stringify({ v: 1, deployment: "d1", claim: "claim-one", more: "x".repeat(600_000) }),
     ])
       expect((await ask(body)).error?.code, body.slice(0, 60)).toBe("bus_message_invalid");
     expect(await agent.claim("d1")).toMatchObject({ reason: "unknown" });
@@ -165,13 +180,14 @@ onEachDatabase((databases) => {
       test("claims are shared, and none is granted twice", async () => {
         const { id, message } = await held();
         await world.startSecond();
-        const replies = await Promise.all(Array.from({ length: 12 }, (_, n) => agent.claim(id, (n % 4) + 1)));
-        const byDelivery = new Map<number, Set<number>>();
+        const replies = await Promise.all(
+          Array.from({ length: 12 }, (_, n) => agent.claim(id, `claim-no-${n % 4}`)),
+        );
+        const byClaim = new Map<number, Set<number>>();
         replies.forEach((reply, n) => {
-          if (reply.granted)
-            byDelivery.set((n % 4) + 1, (byDelivery.get((n % 4) + 1) ?? new Set()).add(reply.attempt));
+          if (reply.granted) byClaim.set(n % 4, (byClaim.get(n % 4) ?? new Set()).add(reply.attempt));
         });
-        const attempts = [...byDelivery.values()].flatMap((found) => [...found]);
+        const attempts = [...byClaim.values()].flatMap((found) => [...found]);
         expect(new Set(attempts).size).toBe(attempts.length);
         expect(Math.max(...attempts)).toBeLessThanOrEqual(3);
         await message.ack();

@@ -38,7 +38,7 @@ test("a database that is killed in the middle of a build costs nothing but time"
     expect((await fetch(`${world.url}/readyz`)).status).toBe(503);
     expect((await fetch(`${world.url}/healthz`)).status).toBe(200);
     // A question is refused with a code, and asked again later.
-    await expect(agent.claim(id, 1)).rejects.toMatchObject({ code: "database_unreachable" });
+    await expect(agent.claim(id)).rejects.toMatchObject({ code: "database_unreachable" });
   } finally {
     await postgres.start();
   }

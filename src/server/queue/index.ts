@@ -5,3 +5,4 @@ export { dispatchQueued } from "./dispatch.js";
 export { publishJob } from "./publish.js";
 export { type DeploymentRequest, requestDeployment } from "./request-deployment.js";
 export { queueRoutes } from "./routes.js";
+export { takeBack } from "./take-back.js";

@@ -14,7 +14,7 @@ export async function publishJob(deps: QueueDeps, id: string, expected: number):
   const { db, jobs, log } = deps;
   const [row] = await db
     .update(deployments)
-    .set({ publishes: expected + 1, publishedAt: new Date(deps.now()), claimedDelivery: null })
+    .set({ publishes: expected + 1, publishedAt: new Date(deps.now()) })
     .where(
       and(
         eq(deployments.id, id),

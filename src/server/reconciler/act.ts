@@ -1,7 +1,7 @@
 import { and, eq, ne } from "drizzle-orm";
 import type { AgentBus } from "../agents/index.js";
 import { endDeployment, failures, isActive, isFinal, lockDeployment } from "../deployments/index.js";
-import { dispatchQueued, publishJob, type QueueDeps } from "../queue/index.js";
+import { dispatchQueued, publishJob, type QueueDeps, takeBack } from "../queue/index.js";
 import { agents, deployments } from "../store/index.js";
 import type { Observed } from "./observe.js";
 import type { Action, OpenDeployment } from "./reconcile.js";
@@ -47,6 +47,10 @@ export async function act(deps: ActDeps, action: Action, observed: Observed): Pr
     }
     case "unassign":
       return unassign(deps, action.deployment);
+    case "take-back": {
+      const seen = observed.deployments.find(({ id }) => id === action.deployment);
+      return seen !== undefined && takeBack(deps, action.deployment, (row) => unchanged(row, seen));
+    }
     case "cancel":
       jobs.command(action.agent, {
         v: 1,

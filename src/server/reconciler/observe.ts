@@ -37,7 +37,7 @@ export async function observeDatabase(db: Database): Promise<Observed> {
     deployments: open.map((row) => ({
       ...row,
       agent: row.agentId,
-      createdAt: row.createdAt.getTime(),
+      waitsSince: (row.handedBackAt ?? row.createdAt).getTime(),
       publishedAt: row.publishedAt?.getTime() ?? null,
       heardAt: row.heardAt?.getTime() ?? null,
       cancelRequestedAt: row.cancelRequestedAt?.getTime() ?? null,

@@ -26,7 +26,8 @@ const queued = (more: Partial<OpenDeployment> = {}): OpenDeployment => ({
   state: "queued",
   agent: "a",
   attempt: 0,
-  createdAt: now - 60_000,
+  handBacks: 0,
+  waitsSince: now - 60_000,
   publishedAt: now - 10_000,
   heardAt: null,
   cancelReason: null,
@@ -116,12 +117,12 @@ describe("a queued deployment", () => {
 
   test("expires, whoever it was meant for", () => {
     for (const more of [{ agent: null }, { agent: "a" }, { kind: "terminate" as const }])
-      expect(run([queued({ createdAt: now - settings.jobExpiryMs, ...more })])).toContainEqual({
+      expect(run([queued({ waitsSince: now - settings.jobExpiryMs, ...more })])).toContainEqual({
         type: "fail",
         deployment: "d",
         code: "job_expired",
       });
-    expect(run([queued({ createdAt: now - settings.jobExpiryMs + 1 })])).toEqual([dispatch]);
+    expect(run([queued({ waitsSince: now - settings.jobExpiryMs + 1 })])).toEqual([dispatch]);
   });
 
   test("is published when the server died between deciding and doing", () => {
@@ -139,15 +140,15 @@ describe("a queued deployment", () => {
     expect(run([queued({ publishedAt: now - 4000 })], [agent()], { jobs: jobs([]) })).toEqual([dispatch]);
   });
 
-  test("is published again when nobody claims it, except to an agent that drains", () => {
+  test("is published again when nobody claims it", () => {
     const old = queued({ publishedAt: now - settings.unclaimedMs });
     expect(run([old])).toContainEqual({ type: "publish", deployment: "d" });
     expect(run([old], [agent()], { jobs: null })).toContainEqual({ type: "publish", deployment: "d" });
-    expect(run([old], [agent({ draining: true })])).toEqual([dispatch]);
   });
 
-  test("is taken from an agent that is away, revoked or unknown", () => {
+  test("is taken from an agent that is away, drains, is revoked or unknown", () => {
     for (const agents of [
+      [agent({ draining: true })],
       [agent({ seenAt: 0, online: false })],
       [agent({ revoked: true, online: false })],
       [],
@@ -223,6 +224,24 @@ describe("a deployment under way", () => {
       expect(run([{ ...silent, attempt: 3 }], [agent()], { jobs: jobs([]) })).toEqual([
         { type: "fail", deployment: "d", code: "too_many_attempts" },
       ]);
+    });
+
+    test("is given another try for each that was handed back", () => {
+      expect(run([{ ...silent, attempt: 3, handBacks: 1 }], [agent()], { jobs: jobs([]) })).toEqual([
+        { type: "publish", deployment: "d" },
+      ]);
+    });
+
+    test("is taken back from one that drains, or has drained and is away, and does not wait for it", () => {
+      const back: Action = { type: "take-back", deployment: "d" };
+      const drained = agent({ draining: true, online: false, seenAt: now - 40_000 });
+      const since = { ...silent, heardAt: now - 60_000 };
+      expect(run([silent], [agent({ draining: true })])).toEqual([back]);
+      expect(run([since], [drained])).toEqual([back]);
+      expect(run([since], [{ ...drained, running: holds }])).toEqual([]);
+      expect(run([since], [{ ...drained, unsent: 3 }])).toEqual([]);
+      expect(run([{ ...since, heardAt: now - 41_000 }], [drained])).toEqual([]);
+      expect(run([since], [{ ...drained, draining: false }])).toEqual([]);
     });
 
     test("is cancelled when it was to be", () => {

@@ -17,7 +17,10 @@ export interface OpenDeployment {
   readonly agent: string | null;
   /** How often it was claimed. */
   readonly attempt: number;
-  readonly createdAt: number;
+  /** How many of those an agent that drained has handed back. */
+  readonly handBacks: number;
+  /** Since when it waits, if it does: when it was asked for, or handed back. */
+  readonly waitsSince: number;
   /** When its job was last given to the bus; null: never, or the server died between deciding and doing. */
   readonly publishedAt: number | null;
   /** When it was claimed or an event of it arrived, whichever is later; null: never. */
@@ -79,6 +82,8 @@ export type Action =
   | { readonly type: "publish"; readonly deployment: string }
   /** Take it from an agent that has not claimed it. */
   | { readonly type: "unassign"; readonly deployment: string }
+  /** Take it from an agent that has claimed it, drains, and has it no more. */
+  | { readonly type: "take-back"; readonly deployment: string }
   | {
       readonly type: "cancel";
       readonly deployment: string;
@@ -165,17 +170,17 @@ function ofQueued(
   { now, since, jobs, settings }: ReconcileInput,
 ): Action[] {
   const { id } = deployment;
-  if (now - deployment.createdAt >= settings.jobExpiryMs)
+  if (now - deployment.waitsSince >= settings.jobExpiryMs)
     return [{ type: "fail", deployment: id, code: "job_expired" }];
   if (deployment.agent === null) return [];
-  if (agent === undefined || !isOnline(agent, { now, since }, settings))
+  // One that drains takes no more, also when it was chosen before that was known.
+  if (agent === undefined || agent.draining || !isOnline(agent, { now, since }, settings))
     return [{ type: "unassign", deployment: id }];
-  return publishAgain(deployment, agent, now, jobs, settings) ? [{ type: "publish", deployment: id }] : [];
+  return publishAgain(deployment, now, jobs, settings) ? [{ type: "publish", deployment: id }] : [];
 }
 
 function publishAgain(
   { id, publishedAt }: OpenDeployment,
-  agent: SeenAgent,
   now: number,
   jobs: JobsState | null,
   { unclaimedMs }: ReconcileSettings,
@@ -184,7 +189,7 @@ function publishAgain(
   // Just published: the claim may be on its way.
   const quiet = now - publishedAt >= Math.min(unclaimedMs, justPublishedMs);
   if (quiet && jobs !== null && !jobs.stored.has(id)) return true;
-  return now - publishedAt >= unclaimedMs && !agent.draining;
+  return now - publishedAt >= unclaimedMs;
 }
 
 /** The stream is looked at before or after the database; a difference younger than this is one of time. */
@@ -195,20 +200,21 @@ function ofActive(
   agent: SeenAgent | undefined,
   { now, since, jobs, settings }: ReconcileInput,
 ): Action[] {
-  const { id, cancelReason, attempt } = deployment;
+  const { id, cancelReason, attempt, handBacks } = deployment;
   const end = (code: FailCode): Action[] => [
     cancelReason === null ? { type: "fail", deployment: id, code } : { type: "settle", deployment: id },
   ];
   if (agent === undefined || agent.revoked) return end("agent_revoked");
-  const heard = Math.max(agent.seenAt ?? 0, deployment.heardAt ?? 0, since);
-  if (!isOnline(agent, { now, since }, settings))
-    return now - heard >= settings.lostMs ? end("agent_lost_contact") : [];
-
+  const online = isOnline(agent, { now, since }, settings);
   const mentioned = agent.running.some((one) => one.deployment === id && one.attempt === attempt);
   const silent = now - Math.max(deployment.heardAt ?? 0, since);
   const beatSince = (agent.seenAt ?? 0) > (deployment.heardAt ?? 0);
-  if (mentioned || agent.unsent > 0 || !beatSince || silent < settings.forgottenMs)
-    return resendCancel(deployment, agent, now, settings);
+  const has = mentioned || agent.unsent > 0 || !beatSince || silent < settings.forgottenMs;
+  // It could not say itself that it gives it back: the server was away. Another one need not wait until it is given up.
+  if (!has && agent.draining) return [{ type: "take-back", deployment: id }];
+  const heard = Math.max(agent.seenAt ?? 0, deployment.heardAt ?? 0, since);
+  if (!online) return now - heard >= settings.lostMs ? end("agent_lost_contact") : [];
+  if (has) return resendCancel(deployment, agent, now, settings);
 
   // The agent is there and does not have it: it was restarted, and the job is delivered again, or was lost with the stream.
   if (cancelReason !== null) return [{ type: "settle", deployment: id }];
@@ -216,7 +222,9 @@ function ofActive(
   if (now - published < settings.unclaimedMs) return [];
   const delivered = jobs === null || jobs.stored.has(id);
   if (delivered && silent < 2 * settings.forgottenMs) return [];
-  return attempt >= settings.maxAttempts ? end("too_many_attempts") : [{ type: "publish", deployment: id }];
+  return attempt - handBacks >= settings.maxAttempts
+    ? end("too_many_attempts")
+    : [{ type: "publish", deployment: id }];
 }
 
 /** A cancel is advisory and may have been lost; until the agent tells the end it is told again. */

@@ -9,7 +9,7 @@ import {
   lockDeployment,
   refreshEnvironment,
 } from "../deployments/rows.js";
-import { isFinal } from "../deployments/states.js";
+import { isActive, isFinal } from "../deployments/states.js";
 import { dispatchQueued } from "../queue/dispatch.js";
 import type { QueueDeps } from "../queue/index.js";
 import { agents, type Database, deployments, environments } from "../store/index.js";
@@ -30,6 +30,9 @@ export interface ClaimDeps extends QueueDeps {
   readonly claimed?: (latency: number) => void;
 }
 
+/** Claims of a deployment that are remembered: more than it has attempts, if nobody hands it back all day. */
+const mostClaims = 20;
+
 type Refusal = (typeof claimRefusals)[number];
 type Decided =
   | { readonly grant: DeploymentRow; readonly job: Job }
@@ -39,7 +42,8 @@ type Decided =
  * An agent wants to begin with a deployment. One transaction that holds the environment: of two claims one comes first, and each that is
  * granted has a number of its own, so that events of an earlier attempt can be told apart and dropped.
  *
- * A request that is repeated for the same delivery, because the answer was lost, is granted the attempt that it was granted before.
+ * A claim that is repeated, because the answer was lost, is granted the attempt that it was granted before; one that was overtaken by a
+ * later claim is refused, as it would end what that one has begun.
  */
 export async function claim(deps: ClaimDeps, agent: string, request: ClaimRequest): Promise<ClaimReply> {
   const id = request.deployment;
@@ -61,7 +65,7 @@ async function decide(
   tx: Database,
   deps: ClaimDeps,
   agent: string,
-  { deployment: id, delivery }: ClaimRequest,
+  { deployment: id, claim }: ClaimRequest,
 ): Promise<Decided> {
   const found = await lockDeployment(tx, id);
   if (!found) return { refuse: "unknown" };
@@ -77,8 +81,8 @@ async function decide(
   if (isFinal(deployment.state)) return { refuse: "finished" };
 
   const now = new Date(deps.now());
-  // An agent that has told more of the attempt got its answer: it asks because it, or the bus, has begun anew, and counts from 1 again.
-  const again = deployment.state === "claimed" && deployment.claimedDelivery === delivery;
+  const again = isActive(deployment.state) && deployment.claims.at(-1) === claim;
+  if (!again && deployment.claims.includes(claim)) return { refuse: "stale" };
   // It asks for what it had: it does not have it any more, and there is nothing left to be cancelled.
   if (deployment.cancelReason !== null && !again) {
     await endDeployment(tx, deployment, { state: deployment.cancelReason }, now);
@@ -91,11 +95,11 @@ async function decide(
     return { refuse: "busy" };
   }
   const attempt = again ? deployment.attempt : deployment.attempt + 1;
-  if (attempt > deps.maxAttempts) {
+  if (attempt - deployment.handBacks > deps.maxAttempts) {
     await endDeployment(tx, deployment, { state: "failed", error: failures.too_many_attempts() }, now);
     return { refuse: "too_many_attempts", ended: true };
   }
-  return grant(tx, deps, deployment, environment, { attempt, delivery, again, now });
+  return grant(tx, deps, deployment, environment, { attempt, claim, again, now });
 }
 
 async function grant(
@@ -103,16 +107,23 @@ async function grant(
   deps: ClaimDeps,
   deployment: DeploymentRow,
   environment: EnvironmentRow,
-  { attempt, delivery, again, now }: { attempt: number; delivery: number; again: boolean; now: Date },
+  { attempt, claim, again, now }: { attempt: number; claim: string; again: boolean; now: Date },
 ): Promise<Decided> {
   const { id, projectId, agentId, kind, ref, commit, useCache } = deployment;
   const { ingress, projectForJob } = deps;
   const change = {
     attempt,
-    claimedDelivery: delivery,
     heardAt: now,
     // What the attempt before has told is not this one's.
-    ...(again ? {} : { state: "claimed" as const, claimedAt: now, plan: null, lastSeq: null }),
+    ...(again
+      ? {}
+      : {
+          state: "claimed" as const,
+          claims: [...deployment.claims, claim].slice(-mostClaims),
+          claimedAt: now,
+          plan: null,
+          lastSeq: null,
+        }),
   };
   await tx.update(deployments).set(change).where(eq(deployments.id, id));
   await tx.update(environments).set({ agentId }).where(eq(environments.id, environment.id));

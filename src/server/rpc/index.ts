@@ -3,6 +3,7 @@
 export { type BusLink, type BusLinkOptions, openBusLink } from "./bus-link.js";
 export { type ClaimDeps, claim, type ProjectForJob } from "./claim.js";
 export { endDeadJob } from "./dead-job.js";
+export { handBack } from "./hand-back.js";
 export { hearHeartbeat } from "./heartbeat.js";
 export { newestOnly } from "./newest-only.js";
 export { createMasks } from "./secrets-cache.js";

@@ -14,7 +14,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { projects } from "./ground-schema.js";
 
-// What migration 0002 made, as drizzle knows it. What may stand in `state`, `kind` and the like is said by the rooms that write it.
+// What migrations 0002 and 0005 made, as drizzle knows it. What may stand in `state`, `kind` and the like is said by the rooms that write it.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
 
@@ -148,7 +148,10 @@ export const deployments = pgTable(
     publishedAt: at("published_at"),
     jobSeq: bigint("job_seq", { mode: "number" }),
     attempt: integer("attempt").notNull().default(0),
-    claimedDelivery: integer("claimed_delivery"),
+    /** Ids of the claims that were granted, the newest last. */
+    claims: jsonb("claims").$type<string[]>().notNull().default(sql`'[]'::jsonb`),
+    handBacks: integer("hand_backs").notNull().default(0),
+    handedBackAt: at("handed_back_at"),
     claimedAt: at("claimed_at"),
     /** When it was claimed or an event of it arrived, whichever is later. */
     heardAt: at("heard_at"),
@@ -157,6 +160,7 @@ export const deployments = pgTable(
     finishedAt: at("finished_at"),
     /** Its end was written without its agent's word. */
     presumed: boolean("presumed").notNull().default(false),
+    eventsRemovedAt: at("events_removed_at"),
     /** `seq` of the attempt's last event, known when that has come. */
     lastSeq: integer("last_seq"),
     subject: text("subject"),
@@ -176,6 +180,7 @@ export const deployments = pgTable(
     unique("deployments_number_unique").on(table.environmentId, table.number),
     index("deployments_project_id").on(table.projectId, table.createdAt.desc(), table.id.desc()),
     index("deployments_open").on(table.agentId).where(sql`finished_at is null`),
+    index("deployments_finished_at").on(table.finishedAt).where(sql`finished_at is not null`),
   ],
 );
 

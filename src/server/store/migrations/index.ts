@@ -1,9 +1,11 @@
 import { sql as ground } from "./0001_ground.js";
 import { sql as deployments } from "./0002_deployments.js";
+import { sql as handBack } from "./0005_hand_back.js";
 import type { Migration } from "./migration.js";
 
 /** Every migration, in the order in which they are applied. Appended to and never changed: databases remember each by its checksum. */
 export const migrations: readonly Migration[] = [
   { name: "0001_ground", sql: ground },
   { name: "0002_deployments", sql: deployments },
+  { name: "0005_hand_back", sql: handBack },
 ];
