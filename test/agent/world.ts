@@ -24,6 +24,8 @@ export interface Deployment {
   readonly state: string;
   readonly final: boolean;
   readonly attempt: number;
+  /** Id. */
+  readonly agent: string | null;
   readonly commit: string | null;
   readonly url: string | null;
   readonly environment: { readonly id: string; readonly name: string };
@@ -65,6 +67,8 @@ export interface World {
   readonly url: string;
   /** Of this world's project. */
   readonly project: string;
+  /** Of the API, for everything. */
+  readonly token: string;
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** Commits these files, replacing those before, and points the pull request's head at the commit. */
   push(pr: number, files: Record<string, string>): string;
@@ -192,6 +196,7 @@ export async function startWorld(engine: LabEngine): Promise<World> {
     bus,
     engine,
     project,
+    token,
     call,
     events,
     until,
