@@ -7,7 +7,7 @@ import type { AgentLog } from "./log.js";
 const ofBuilds = ["worktrees", "exports"];
 
 /**
- * Removes what an agent that was killed has left: directories of builds and probes. Builds and pulls end with its connections, and a half
+ * Removes what an agent that was killed has left: directories of builds, probes and hooks. Builds and pulls end with its connections, and a half
  * started environment is taken up or removed by the job that comes again, or by what the server says of it.
  */
 export async function cleanUp(
@@ -27,10 +27,11 @@ export async function cleanUp(
       await rm(join(directory, left), { recursive: true, force: true });
     }
   }
-  for (const { id } of await findContainers(
-    docker,
-    { "sh.galley.agent": agent, "sh.galley.role": "probe" },
-    signal,
-  ))
-    await removeContainer(docker, id, signal);
+  for (const role of ["probe", "hook"])
+    for (const { id } of await findContainers(
+      docker,
+      { "sh.galley.agent": agent, "sh.galley.role": role },
+      signal,
+    ))
+      await removeContainer(docker, id, signal);
 }

@@ -10,15 +10,18 @@ import {
   containerProbe,
   hostsOf,
   type PublicAddress,
+  removeUnusedImages,
   startEnvironment,
   stopEnvironment,
 } from "../preview/index.js";
 import { type AgentConfig, memoryBytes } from "./config.js";
 import { failureOf } from "./failure.js";
+import { hookEvent } from "./hook-event.js";
 import { getImages } from "./images.js";
 import { withSecrets } from "./job-manifest.js";
 import type { JobSource, OpenJobSource } from "./job-source.js";
 import type { AgentLog } from "./log.js";
+import type { ProjectImages } from "./project-images.js";
 import { registryLogins } from "./registry-logins.js";
 import type { Slots } from "./slots.js";
 import { StopReason, stopReasonOf } from "./stop-reason.js";
@@ -49,6 +52,7 @@ export interface RunnerOptions {
   readonly proxies: Readonly<Record<string, string>>;
   readonly builds: Slots;
   readonly pulls: Slots;
+  readonly projectImages: ProjectImages;
   readonly log: AgentLog;
   readonly now: () => number;
   /** Milliseconds a deployment may take. Default: two hours. */
@@ -95,9 +99,11 @@ export async function runJob(
     if (job.kind === "terminate") {
       const { agent } = options;
       await stopEnvironment(options.docker, { agent, environment: job.environment.id }, signal);
+      await removeImages(job.project.id, options, signal);
       return finished("terminated", {});
     }
-    return finished("running", await deploy(job, options, { ...run, signal }, progress));
+    const work = () => deploy(job, options, { ...run, signal }, progress);
+    return finished("running", await options.projectImages.use(job.project.id, work));
   } catch (error) {
     const stop = signal.aborted ? stopReasonOf(signal) : undefined;
     if (stop?.kind === "fenced" || stop?.kind === "drained") return undefined;
@@ -114,6 +120,20 @@ export async function runJob(
     return finished("failed", { error: failure });
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The environment is gone in any case: what is left of its images goes with the next one. */
+async function removeImages(
+  project: string,
+  { agent, docker, projectImages, log }: RunnerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await projectImages.sweep(project, () => removeUnusedImages(docker, { agent, project }, signal));
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ error: (error as Error).message }, "images that nobody uses could not be removed");
   }
 }
 
@@ -223,10 +243,13 @@ async function start(
       memory: Number.isNaN(memory) ? config.defaultMemory : memory,
     },
     env: job.env,
+    secrets: job.secrets,
     pool: config.previewPool,
     publicNetwork: config.publicNetwork,
     ...(config.probeImage ? { probe: containerProbe(docker, owner, config.probeImage) } : {}),
     onState: (service, state) => void tell({ type: "service.state", state, detail: null }, service),
+    onHook: (event) => void tell(hookEvent(event), event.service),
+    onNote: (text) => void tell({ type: "deployment.note", text }),
     signal,
   });
   return {

@@ -35,6 +35,7 @@ import type { AgentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { OpenClaims } from "./open-claims.js";
 import { spoolOutbox } from "./outbox.js";
+import { ProjectImages } from "./project-images.js";
 import { startRenewal } from "./renewal-loop.js";
 import { runJob } from "./runner.js";
 import { Slots } from "./slots.js";
@@ -156,6 +157,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       proxies: proxyArgs((await loadDockerConfig(undefined, env)).proxies, [env.DOCKER_HOST]),
       builds,
       pulls: new Slots(pullsAtOnce),
+      projectImages: new ProjectImages(),
       log,
       now,
     };

@@ -43,6 +43,35 @@ export async function inspectImage(
   }
 }
 
+/** Ids and names of the images that carry these labels. */
+export async function findImages(
+  docker: Docker,
+  labels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<{ readonly id: string; readonly names: readonly string[] }[]> {
+  try {
+    const filters = { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
+    const found = await within(signal, (abortSignal) =>
+      docker.listImages({ filters: JSON.stringify(filters), abortSignal }),
+    );
+    return found.map(({ Id, RepoTags }) => ({ id: Id, names: RepoTags ?? [] }));
+  } catch (error) {
+    throw engineError("images could not be listed", error, signal);
+  }
+}
+
+/** Takes a name away from an image, which goes with its last one. False when a container needs it; one that is gone is no error. */
+export async function removeImage(docker: Docker, name: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await within(signal, (abortSignal) => docker.getImage(name).remove({ abortSignal }), 120_000);
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404) return true;
+    if (statusOf(error) === 409) return false;
+    throw engineError(`image ${name} could not be removed`, error, signal);
+  }
+}
+
 /** Pulls an image. Throws what `transferError` says. */
 export async function pullImage(docker: Docker, name: string, options: TransferOptions): Promise<void> {
   const { registry, repository, tag, digest } = parseReference(name);

@@ -1,25 +1,25 @@
 // A narrow port over the Docker Engine's API: images, containers, networks, and the names of images. Knows nothing of builds,
 // manifests or previews.
+
+export { type ContainerFile, putFiles } from "./archive.js";
 export { connectDocker, type Docker, type DockerAddress, type DockerTls } from "./connect.js";
+export type { ContainerLimits, ContainerSpec, HealthCheckSpec, VolumeMount } from "./container-spec.js";
+export type { ContainerState } from "./container-state.js";
 export {
-  type ContainerLimits,
-  type ContainerSpec,
-  type ContainerState,
   containerEnd,
   findContainers,
+  imagesInUse,
   inspectContainer,
   removeContainer,
   startContainer,
+  startCreated,
+  stopContainer,
 } from "./containers.js";
 export { type ContainerEvent, openContainerEvents } from "./events.js";
+export { execInContainer } from "./exec.js";
 export { type EngineFacts, engineFacts } from "./facts.js";
 export { type LocalImage, localImage, registryDigest, tagImage } from "./image-identity.js";
-export {
-  type ImageFacts,
-  inspectImage,
-  pullImage,
-  pushImage,
-} from "./images.js";
+export { findImages, type ImageFacts, inspectImage, pullImage, pushImage, removeImage } from "./images.js";
 export { containerLog, type LogChunk, type LogOptions, lastLogLines } from "./logs.js";
 export {
   connectNetwork,
@@ -33,5 +33,6 @@ export {
   usedSubnets,
 } from "./networks.js";
 export { canonicalName, familiarName, type ImageReference, parseReference } from "./reference.js";
+export { type ContainerStats, containerStats } from "./stats.js";
 export type { RegistryLogin, TransferOptions } from "./transfer.js";
 export { ensureVolume, findVolumes, removeVolume } from "./volumes.js";

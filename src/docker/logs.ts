@@ -16,6 +16,10 @@ export interface LogOptions {
   readonly follow?: boolean;
   /** Only so many lines from the end. Default: all. */
   readonly tail?: number;
+  /** Milliseconds since 1970: only what was printed from then on. Default: all. */
+  readonly since?: number;
+  /** Each line begins with its time, RFC 3339 with nanoseconds, and a blank. Default: false. */
+  readonly timestamps?: boolean;
 }
 
 /**
@@ -27,12 +31,19 @@ export async function* containerLog(
   id: string,
   options: LogOptions,
 ): AsyncGenerator<LogChunk> {
-  const { signal, follow = false, tail } = options;
+  const { signal, follow = false, timestamps = false, tail, since } = options;
   const what = `the log of container ${id} could not be read`;
   const container = docker.getContainer(id);
   try {
     const { Config } = await within(signal, (abortSignal) => container.inspect({ abortSignal }));
-    const asked = { stdout: true, stderr: true, follow, ...(tail === undefined ? {} : { tail }) };
+    const asked = {
+      stdout: true,
+      stderr: true,
+      follow,
+      timestamps,
+      ...(tail === undefined ? {} : { tail }),
+      ...(since === undefined ? {} : { since: (since / 1000).toFixed(3) }),
+    };
     const stream = await within(signal, () => openLog(docker, id, asked, signal));
     yield* chunksOf(stream, Config.Tty === true, signal);
   } catch (error) {

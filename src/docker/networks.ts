@@ -60,17 +60,27 @@ export async function createNetwork(
   }
 }
 
+export interface FoundNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly subnets: readonly string[];
+}
+
 export async function findNetworks(
   docker: Docker,
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<
-  { readonly id: string; readonly name: string; readonly labels: Readonly<Record<string, string>> }[]
-> {
+): Promise<FoundNetwork[]> {
   try {
     const filters = { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
     const found = await within(signal, (abortSignal) => docker.listNetworks({ filters, abortSignal }));
-    return found.map(({ Id, Name, Labels }) => ({ id: Id, name: Name, labels: Labels ?? {} }));
+    return found.map(({ Id, Name, Labels, IPAM }) => ({
+      id: Id,
+      name: Name,
+      labels: Labels ?? {},
+      subnets: (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? []),
+    }));
   } catch (error) {
     throw engineError("networks could not be listed", error, signal);
   }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { failureSchema } from "./build-event.js";
-import { envelopeFields } from "./envelope-fields.js";
+import { envelopeFields, envelopeTime } from "./envelope-fields.js";
 
 /** States that an agent reports on the way; the final ones come as `deployment.finished`. */
 export const deploymentProgressStates = ["claimed", "preparing", "building", "starting"] as const;
@@ -39,6 +39,22 @@ const bodies = {
     state: z.enum(["waiting", "pulling", "starting", "healthy", "unchanged", "failed", "removed"]),
     detail: shortText.nullable(),
   },
+  /** A command of the manifest that runs before a service starts, or after a database has. */
+  "hook.state": {
+    hook: z.enum(["onCreate", "onDeploy"]),
+    command: shortText,
+    state: z.enum(["running", "done", "failed"]),
+    /** Null while it runs, and where it did not end by itself. */
+    exitCode: z.int().nullable(),
+    /** Milliseconds. */
+    duration: z.int().min(0).nullable(),
+  },
+  "hook.log": {
+    hook: z.enum(["onCreate", "onDeploy"]),
+    lines: z.array(
+      z.strictObject({ stream: z.enum(["stdout", "stderr"]), text: z.string(), at: envelopeTime }),
+    ),
+  },
   "deployment.finished": {
     outcome: z.enum(deploymentOutcomes),
     commit: z.string().nullable(),
@@ -61,6 +77,8 @@ export const deploymentEventSchema = z.discriminatedUnion("type", [
   event("deployment.plan"),
   event("deployment.note"),
   event("service.state"),
+  event("hook.state"),
+  event("hook.log"),
   event("deployment.finished"),
 ]);
 

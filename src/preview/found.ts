@@ -1,5 +1,13 @@
-import { type Docker, findContainers, findNetworks, findVolumes, inspectContainer } from "../docker/index.js";
-import { environmentLabels, labelKeys, type Owner } from "./labels.js";
+import {
+  type ContainerState,
+  type Docker,
+  findContainers,
+  findNetworks,
+  findVolumes,
+  inspectContainer,
+} from "../docker/index.js";
+import { type Check, readCheck } from "./check.js";
+import { environmentLabels, labelKeys, networkName, type Owner } from "./labels.js";
 
 /** What an environment has on an engine. */
 export interface FoundEnvironment {
@@ -65,31 +73,44 @@ export async function findEnvironments(
 /** A container of a service as it was found. */
 export interface FoundService {
   readonly id: string;
+  readonly name: string;
   readonly service: string;
   readonly number: number;
   readonly settings: string;
+  readonly check: Check;
   readonly running: boolean;
+  /** It has ended with exit code 0. */
+  readonly completed: boolean;
+  /** What the names of other services mean to it. */
+  readonly links: Readonly<Record<string, string>>;
 }
 
 /** The containers of an environment's services, the newest of a service first. */
 export async function findServices(
   docker: Docker,
-  owner: Owner,
+  owner: Pick<Owner, "agent" | "environment">,
   signal: AbortSignal,
 ): Promise<FoundService[]> {
-  const services: FoundService[] = [];
-  for (const { id, labels } of await findContainers(docker, environmentLabels(owner), signal)) {
-    const service = labels[labelKeys.service];
-    if (!service || labels[labelKeys.role] === "probe") continue;
-    const state = await inspectContainer(docker, id, signal);
-    if (!state) continue;
-    services.push({
-      id,
-      service,
-      number: Number(labels[labelKeys.number] ?? 0) || 0,
-      settings: labels[labelKeys.settings] ?? "",
-      running: state.running && !state.restarting,
-    });
-  }
-  return services.sort((a, b) => b.number - a.number);
+  const network = networkName(owner.environment);
+  const found = await findContainers(docker, environmentLabels(owner), signal);
+  const services = found.filter(({ labels }) => labels[labelKeys.role] === "service");
+  const states = await Promise.all(services.map(({ id }) => inspectContainer(docker, id, signal)));
+  return states
+    .flatMap((state) => (state ? [serviceOf(state, network)] : []))
+    .sort((a, b) => b.number - a.number);
+}
+
+function serviceOf(state: ContainerState, network: string): FoundService {
+  const { id, name, labels, running, restarting, created, exitCode } = state;
+  return {
+    id,
+    name,
+    service: labels[labelKeys.service] ?? "",
+    number: Number(labels[labelKeys.number] ?? 0) || 0,
+    settings: labels[labelKeys.settings] ?? "",
+    check: readCheck(labels),
+    running: running && !restarting,
+    completed: !running && !created && exitCode === 0,
+    links: state.links[network] ?? {},
+  };
 }

@@ -1,7 +1,9 @@
 // From images to a running environment: its network, its containers in order, until they answer, the names by which they are
 // reached, and away again. Knows nothing of builds, queues or who asked, and of the proxy only its labels and its network.
 export { type FoundEnvironment, findEnvironments } from "./found.js";
+export type { HookEvent, HookKind } from "./hooks.js";
 export { hostsOf, type Ingress, type PublicAddress } from "./hosts.js";
+export { removeUnusedImages } from "./images.js";
 export type { Owner } from "./labels.js";
 export { containerProbe, directProbe, type Probe, type ProbeTarget } from "./probe.js";
 export { reconnectProxy } from "./proxy.js";
@@ -13,3 +15,4 @@ export {
   startEnvironment,
 } from "./start.js";
 export { type StopOptions, stopEnvironment } from "./stop.js";
+export type { SwitchTimes } from "./switch-over.js";

@@ -17,7 +17,12 @@ export const labelKeys = {
   number: "sh.galley.number",
   /** Equal for two containers that need not replace each other. */
   settings: "sh.galley.settings",
-  /** `service` or `probe`; on a container that is nobody's preview: `proxy`. */
+  /** What it takes to count as up, and what it needs: for an environment that is woken without its manifest. */
+  check: "sh.galley.check",
+  /**
+   * `service`; `hook` and `probe` for what only lives for a moment; `created` on the volume that says that a service's first hooks have
+   * run; on containers that are nobody's preview: `proxy`, `firewall`.
+   */
   role: "sh.galley.role",
 } as const;
 

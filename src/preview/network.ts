@@ -1,8 +1,16 @@
 import { createHash } from "node:crypto";
-import { createNetwork, type Docker, findNetworks, usedSubnets } from "../docker/index.js";
+import {
+  createNetwork,
+  type Docker,
+  findContainers,
+  findNetworks,
+  removeNetwork,
+  usedSubnets,
+} from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import { hostRoutes } from "./host-routes.js";
 import { environmentLabels, networkName, type Owner, ownerLabels } from "./labels.js";
+import { disconnectOthers } from "./proxy.js";
 import { freeSubnets, prefixFor, subnetsOverlap } from "./subnets.js";
 
 export interface NetworkOptions {
@@ -25,7 +33,7 @@ const MAX_TRIES = 100;
  * Makes an environment's own bridge network, unless it is there, and returns its name.
  *
  * @param services how many run in it; there is room for two deployments side by side
- * @throws preview_subnets_used_up, engine_error
+ * @throws preview_subnets_used_up (also when the network that is there has become too small), engine_error
  */
 export async function ensureEnvironmentNetwork(
   docker: Docker,
@@ -36,11 +44,25 @@ export async function ensureEnvironmentNetwork(
 ): Promise<string> {
   const name = networkName(owner.environment);
   const there = await findNetworks(docker, environmentLabels(owner), signal);
-  if (there.some((network) => network.name === name)) return name;
   const pool = options.pool ?? DEFAULT_POOL;
+  const prefix = prefixFor(2 * services + 2);
+  const found = there.find((network) => network.name === name);
+  if (found) {
+    const small = found.subnets.some((subnet) => Number(subnet.split("/")[1]) > prefix);
+    if (!small) return name;
+    if ((await findContainers(docker, environmentLabels(owner), signal)).length > 0) {
+      throw new GalleyError(
+        "preview_subnets_used_up",
+        `the network of this preview (${found.subnets.join(", ")}) was made for fewer services than the ${services} that there are now`,
+        { hint: "Terminate the preview and deploy it again: it then gets a larger one." },
+      );
+    }
+    await disconnectOthers(docker, found.id, owner, signal);
+    await removeNetwork(docker, found.id, signal);
+  }
   const networks = await usedSubnets(docker, signal);
   const routes = await (options.routes ?? hostRoutes)();
-  const candidates = freeSubnets(pool, prefixFor(2 * services + 1), [...networks, ...routes], seedOf(name));
+  const candidates = freeSubnets(pool, prefix, [...networks, ...routes], seedOf(name));
   let tries = 0;
   for (const subnet of candidates) {
     tries += 1;

@@ -13,8 +13,8 @@ export interface ProbeTarget {
   /** Port on 127.0.0.1, where there is one. */
   readonly published: number | undefined;
   readonly path: string;
-  /** The status that ends the wait. */
-  readonly status: number;
+  /** The status that ends the wait; undefined: any. */
+  readonly status: number | undefined;
 }
 
 /**
@@ -59,7 +59,7 @@ const ask = () => new Promise((resolve) => {
 (async () => {
   for (;;) {
     const status = await ask();
-    if (status === Number(wanted) || Date.now() > end) { console.log(status); process.exit(0); }
+    if (status && (wanted === "any" || status === Number(wanted)) || Date.now() > end) { console.log(status); process.exit(0); }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 })();
@@ -73,7 +73,7 @@ const ask = () => new Promise((resolve) => {
  */
 export function containerProbe(docker: Docker, owner: Owner, image: string): Probe {
   return async ({ container, address, port, path, status }, signal) => {
-    const asked = [address, String(port), escaped(path), String(status), String(PATIENCE_MS)];
+    const asked = [address, String(port), escaped(path), String(status ?? "any"), String(PATIENCE_MS)];
     const spec = {
       name: `galley-pv-${owner.environment}-probe-${randomBytes(4).toString("hex")}`,
       image,

@@ -8,7 +8,7 @@ import {
   removeNetwork,
   removeVolume,
 } from "../docker/index.js";
-import { environmentLabels, type Owner } from "./labels.js";
+import { environmentLabels, labelKeys, type Owner } from "./labels.js";
 import { disconnectOthers } from "./proxy.js";
 import { sideBySide } from "./side-by-side.js";
 
@@ -57,3 +57,17 @@ async function untilGone(
 }
 
 const GONE_MS = 30_000;
+
+/** Seconds that a container gets to end by itself; one that writes to a volume that is kept may have much to write down. */
+export const STOP_SECONDS = { service: 10, database: 60 } as const;
+
+/** Removes what a hook has left whose agent was killed. */
+export async function removeLeftHooks(
+  docker: Docker,
+  owner: Pick<Owner, "agent" | "environment">,
+  signal: AbortSignal,
+): Promise<void> {
+  const labels = { ...environmentLabels(owner), [labelKeys.role]: "hook" };
+  for (const { id } of await findContainers(docker, labels, signal))
+    await removeContainer(docker, id, signal);
+}

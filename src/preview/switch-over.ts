@@ -1,0 +1,154 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type Docker,
+  findVolumes,
+  inspectContainer,
+  putFiles,
+  removeContainer,
+  removeVolume,
+  startCreated,
+  stopContainer,
+} from "../docker/index.js";
+import { GalleyError } from "../errors/index.js";
+import type { ServicePlan } from "./environment-plan.js";
+import type { FoundService } from "./found.js";
+import { gateSwitch } from "./gate.js";
+import { environmentLabels, labelKeys, type Owner } from "./labels.js";
+import type { Probe } from "./probe.js";
+import { sideBySide } from "./side-by-side.js";
+import { STOP_SECONDS } from "./stop.js";
+import type { Made } from "./up.js";
+import { waitUntilUp } from "./wait.js";
+
+/** Milliseconds that a switch takes beside what containers need. */
+export interface SwitchTimes {
+  /** From the moment that the new containers may be asked to the one that nobody asks the old ones any more. Default 3,000: Traefik looks at most every two seconds. */
+  readonly route?: number | undefined;
+  /** More for requests that the old ones have begun to answer, before they are told to end. Default 5,000. */
+  readonly drain?: number | undefined;
+}
+
+const OPEN_POLL_MS = 100;
+/** Milliseconds in which the engine has to have noticed an open gate. */
+const OPEN_LIMIT_MS = 60_000;
+/** Milliseconds for what is done in spite of a signal. */
+const UNDO_MS = 180_000;
+
+/** Lets the proxy know of the public services: each container's health check succeeds from now on. Resolves when the engine has seen it. */
+export async function openGates(
+  docker: Docker,
+  plans: readonly ServicePlan[],
+  containers: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const gated = plans.filter(({ plan }) => plan.check.gated).map(({ plan }) => plan.service.name);
+  await sideBySide(gated, signal, async (service, either) => {
+    await openGate(docker, service, containers.get(service) ?? "", either);
+  });
+}
+
+/** Throws `container_unhealthy` when the engine does not notice in time. */
+export async function openGate(
+  docker: Docker,
+  service: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const health = async () => (await inspectContainer(docker, id, signal))?.health;
+  if ((await health()) === "healthy") return;
+  await putFiles(docker, id, [gateSwitch(true)], signal);
+  const deadline = Date.now() + OPEN_LIMIT_MS;
+  while ((await health()) !== "healthy") {
+    if (Date.now() > deadline) {
+      const what = `the engine did not notice in ${OPEN_LIMIT_MS / 1000} s that service ${service} is up`;
+      throw new GalleyError("container_unhealthy", what, {
+        hint: "It may be busy, or unable to start a process in the container: docker inspect shows the log of its health check.",
+      });
+    }
+    await delay(OPEN_POLL_MS, undefined, { signal });
+  }
+}
+
+export interface ReplacedOptions {
+  readonly owner: Owner;
+  readonly number: number;
+  readonly replaced: readonly FoundService[];
+  readonly times: SwitchTimes | undefined;
+  readonly onNote: ((text: string) => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Removes what the new containers stand in for: first what requests were sent to, after a drain, then what that needed. */
+export async function removeReplaced(docker: Docker, options: ReplacedOptions): Promise<void> {
+  const { owner, number, replaced, times, onNote, signal } = options;
+  const { route = 3_000, drain = 5_000 } = times ?? {};
+  const limit = AbortSignal.timeout(UNDO_MS);
+  const served = replaced.filter(({ check, running }) => check.routed && running);
+  if (served.length > 0) await delay(route + drain, undefined, { signal }).catch(() => {});
+  try {
+    const remove = ({ id }: FoundService, either: AbortSignal) =>
+      removeContainer(docker, id, either, STOP_SECONDS.service);
+    await sideBySide(served, limit, remove);
+    await sideBySide(
+      replaced.filter((one) => !served.includes(one)),
+      limit,
+      remove,
+    );
+    await removeFreshVolumes(docker, owner, (of) => of < number, limit);
+  } catch (error) {
+    // The new ones serve; what is left goes with the next deployment, or with the environment.
+    onNote?.(`not everything of the deployment before could be removed: ${(error as Error).message}`);
+  }
+}
+
+/** Takes back what a deployment did that has failed: the containers that were there before serve on. */
+export async function undo(
+  docker: Docker,
+  {
+    owner,
+    network,
+    number,
+    found,
+    made,
+    probe,
+    onNote,
+  }: {
+    readonly owner: Owner;
+    readonly network: string;
+    readonly number: number;
+    readonly found: readonly FoundService[];
+    readonly made: Made;
+    readonly probe: Probe;
+    readonly onNote: ((text: string) => void) | undefined;
+  },
+): Promise<void> {
+  const signal = AbortSignal.timeout(UNDO_MS);
+  try {
+    const stopped = found.filter(({ id }) => made.stopped.has(id));
+    const inPlace = new Set(stopped.map(({ service }) => service));
+    await sideBySide([...made.containers], signal, async ([service, id], either) => {
+      // What writes to a volume that another one takes over is not cut off.
+      if (inPlace.has(service)) await stopContainer(docker, id, either, STOP_SECONDS.database);
+      await removeContainer(docker, id, either);
+    });
+    await removeFreshVolumes(docker, owner, (of) => of === number, signal);
+    await sideBySide(stopped, signal, async ({ id, name, service, check }, either) => {
+      await startCreated(docker, id, { name, image: "", publish: {} }, either);
+      await waitUntilUp(docker, { id, service, check }, { network, probe }, either);
+    });
+  } catch (error) {
+    onNote?.(`what was there before could not be brought back completely: ${(error as Error).message}`);
+  }
+}
+
+async function removeFreshVolumes(
+  docker: Docker,
+  owner: Owner,
+  which: (number: number) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { name, labels } of await findVolumes(docker, environmentLabels(owner), signal)) {
+    const number = Number(labels[labelKeys.number] ?? Number.NaN);
+    if (which(number)) await removeVolume(docker, name, signal);
+  }
+}

@@ -1,0 +1,133 @@
+import { type Docker, putFiles, startContainer, stopContainer } from "../docker/index.js";
+import { GalleyError } from "../errors/index.js";
+import { containerOf } from "./container.js";
+import type { Decision } from "./decide.js";
+import type { ServicePlan } from "./environment-plan.js";
+import { startFailure } from "./failure.js";
+import type { Hooks } from "./hooks.js";
+import type { Owner } from "./labels.js";
+import type { Probe } from "./probe.js";
+import { sideBySide } from "./side-by-side.js";
+import { STOP_SECONDS } from "./stop.js";
+import { ensureVolumes } from "./volumes.js";
+import { waitUntilUp } from "./wait.js";
+
+/** What this deployment has done so far, to be undone. */
+export interface Made {
+  /** Name to id of the new containers, by service. */
+  readonly containers: Map<string, string>;
+  /** Ids of those that were stopped to make room. */
+  readonly stopped: Set<string>;
+}
+
+export interface UpOptions {
+  readonly owner: Owner;
+  readonly deployment: string;
+  readonly network: string;
+  readonly number: number;
+  readonly probe: Probe;
+  readonly hooks: Hooks;
+  readonly made: Made;
+  readonly onState?: ((service: string, state: "starting" | "healthy" | "unchanged") => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Of these kinds a hook needs the service itself, for example to fill a database; others are what is to be started after it. */
+const hooksAfter = new Set(["database", "cache", "queue"]);
+
+/**
+ * Brings up all services, each as soon as what it depends on has come as far as it asks. The first that fails stops the others.
+ *
+ * @returns id of the container by service
+ */
+export async function bringUp(
+  docker: Docker,
+  plans: readonly ServicePlan[],
+  decisions: ReadonlyMap<string, Decision>,
+  options: UpOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const { network, probe, hooks, made, onState } = options;
+  const containers = new Map<string, string>();
+  const milestones = new Map(plans.map(({ plan }) => [plan.service.name, milestonesOf()]));
+  await sideBySide(plans, options.signal, async (one, signal) => {
+    const { service, check } = one.plan;
+    const decision = decisions.get(service.name);
+    const own = milestones.get(service.name);
+    if (!decision || !own) return;
+    for (const { service: needed, until } of check.needs) {
+      const other = milestones.get(needed);
+      await orAborted(until === "started" ? other?.started.promise : other?.up.promise, signal);
+    }
+    const after = hooksAfter.has(service.kind);
+    if (!after) await hooks.run(one.plan, decision, signal);
+    const id = decision.stays?.id ?? (await replace(one, decision, signal));
+    containers.set(service.name, id);
+    own.started.resolve();
+    const settled = decision.stays !== undefined;
+    await waitUntilUp(docker, { id, service: service.name, check }, { network, probe, settled }, signal);
+    onState?.(service.name, settled ? "unchanged" : "healthy");
+    if (after) await hooks.run(one.plan, decision, signal);
+    own.up.resolve();
+  });
+  return containers;
+
+  async function replace(
+    { plan, inPlace }: ServicePlan,
+    decision: Decision,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { name } = plan.service;
+    onState?.(name, "starting");
+    await ensureVolumes(docker, plan.owner, name, plan.volumes, options.number, signal);
+    // A database gets the time that it needs to write everything down; it is removed only when all is well.
+    if (inPlace) {
+      for (const { id, running } of decision.before) {
+        if (!running) continue;
+        made.stopped.add(id);
+        await stopContainer(docker, id, signal, STOP_SECONDS.database);
+      }
+    }
+    const spec = containerOf(plan, decision, options.deployment, options.number);
+    try {
+      const id = await startContainer(docker, spec, signal, (created) => {
+        made.containers.set(name, created);
+        return putFiles(docker, created, plan.files, signal);
+      });
+      return id;
+    } catch (error) {
+      const command = plan.service.entrypoint ?? plan.service.command;
+      throw error instanceof GalleyError ? startFailure(`service ${name}`, error, command) : error;
+    }
+  }
+}
+
+interface Milestone {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function milestonesOf(): { readonly started: Milestone; readonly up: Milestone } {
+  const one = (): Milestone => {
+    let resolve = () => {};
+    const promise = new Promise<void>((done) => {
+      resolve = done;
+    });
+    return { promise, resolve };
+  };
+  return { started: one(), up: one() };
+}
+
+/** Those that fail abort the signal of the others, so that nobody waits for them. */
+async function orAborted(milestone: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    await Promise.race([milestone, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
