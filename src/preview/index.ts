@@ -1,6 +1,7 @@
 // From images to a running environment: its network, its containers in order, until they answer, the names by which they are
 // reached, and away again. Knows nothing of builds, queues or who asked, and of the proxy only its labels and its network.
 export { type FoundEnvironment, findEnvironments } from "./found.js";
+export { hibernateEnvironment, type WakeOptions, wakeEnvironment } from "./hibernate.js";
 export type { HookEvent, HookKind } from "./hooks.js";
 export { hostsOf, type Ingress, type PublicAddress } from "./hosts.js";
 export { removeUnusedImages } from "./images.js";
@@ -8,6 +9,8 @@ export type { Owner } from "./labels.js";
 export { containerProbe, directProbe, type Probe, type ProbeTarget } from "./probe.js";
 export { reconnectProxy } from "./proxy.js";
 export type { Routing } from "./routes.js";
+export { type ServiceLogLine, type ServiceLogsOptions, serviceLogs } from "./service-logs.js";
+export { type ServiceStats, serviceStats } from "./service-stats.js";
 export {
   type RunningEnvironment,
   type RunningService,
@@ -16,3 +19,4 @@ export {
 } from "./start.js";
 export { type StopOptions, stopEnvironment } from "./stop.js";
 export type { SwitchTimes } from "./switch-over.js";
+export { type ServiceEvent, watchServices } from "./watch-services.js";
