@@ -19,6 +19,7 @@ test("two variables are enough, the rest has the defaults of the documentation",
   expect(parseAgentConfig(least)).toEqual({
     controlPlaneUrl: "http://galley:8080",
     natsUrls: ["nats://bus:4222"],
+    natsCa: undefined,
     token: undefined,
     dataDirectory: "/var/lib/galley",
     allowLocalRepositories: false,
@@ -46,10 +47,11 @@ test("every bad variable is named at once, with what was found and what is accep
     GALLEY_LOG_LEVEL: "loud",
     GALLEY_DATA_DIR: "data",
     GALLEY_HEALTH_PORT: "70000",
+    GALLEY_NATS_CA: "ca.pem",
   });
   expect(error.code).toBe("config_invalid");
   const lines = error.message.split("\n").slice(1);
-  expect(lines).toHaveLength(9);
+  expect(lines).toHaveLength(10);
   expect(error.message).toContain(
     "GALLEY_CONTROL_PLANE_URL is not set: accepted is an http:// or https:// URL",
   );

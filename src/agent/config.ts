@@ -7,6 +7,8 @@ export interface AgentConfig {
   readonly controlPlaneUrl: string;
   /** Servers of the bus; one is enough, the others of a cluster are learnt from it. */
   readonly natsUrls: readonly string[];
+  /** Certificates, PEM, of the authorities that sign those of the bus; absent: the well-known ones. */
+  readonly natsCa: string | undefined;
   /** Bootstrap token; may be absent where the data directory holds a credential already. */
   readonly token: string | undefined;
   readonly dataDirectory: string;
@@ -82,6 +84,17 @@ const variables = {
     {
       accepted: "one or more nats:// or tls:// URLs, separated by commas",
       meaning: "Servers of the bus.",
+    },
+  ),
+  GALLEY_NATS_CA: variable(
+    z
+      .string()
+      .refine((path) => path.startsWith("/"))
+      .optional(),
+    {
+      accepted: "the absolute path of a PEM file",
+      meaning:
+        "Certificates of the authorities that sign the bus's; with it, a bus without TLS is refused. Absent: the well-known authorities.",
     },
   ),
   GALLEY_AGENT_TOKEN: variable(
@@ -205,6 +218,7 @@ const configSchema = z
     (found): AgentConfig => ({
       controlPlaneUrl: found.GALLEY_CONTROL_PLANE_URL,
       natsUrls: found.GALLEY_NATS_URL,
+      natsCa: found.GALLEY_NATS_CA,
       token: found.GALLEY_AGENT_TOKEN,
       dataDirectory: found.GALLEY_DATA_DIR,
       publicNetwork: found.GALLEY_PUBLIC_NETWORK,

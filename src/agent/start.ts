@@ -100,6 +100,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
 
     const connection = await connectBus({
       servers: config.natsUrls,
+      caFile: config.natsCa,
       credential: () => credential.jwt,
       seed: credential.seed,
       inbox: subjects.inbox(agent),

@@ -1,6 +1,7 @@
 import { connect, Events, jwtAuthenticator, type NatsConnection, type Status } from "nats";
 import { GalleyError } from "../errors/index.js";
 import type { BusLog } from "./log.js";
+import { isCertificateError, tlsSettings } from "./tls.js";
 import { backoffMs, pause, within } from "./within.js";
 
 export interface BusConnectionOptions {
@@ -14,6 +15,11 @@ export interface BusConnectionOptions {
   readonly inbox: string;
   /** As the bus's monitoring shows it. */
   readonly name: string;
+  /**
+   * File with the certificates, PEM, of the authorities that may have signed the bus's; read again at each connect. With it, as with
+   * `tls://`, nothing is said to a server without TLS. Absent: the well-known authorities that Node brings.
+   */
+  readonly caFile?: string | undefined;
   readonly log: BusLog;
   /** Ends the wait for the first connection. */
   readonly signal: AbortSignal;
@@ -55,7 +61,7 @@ const authErrors = ["AUTHORIZATION_VIOLATION", "AUTHENTICATION_EXPIRED", "ACCOUN
  * @throws `bus_unreachable` when nobody answers in time, `bus_refused` when the credential is not accepted, `config_invalid`.
  */
 export async function connectBus(options: BusConnectionOptions): Promise<BusConnection> {
-  const { log, signal, connectTimeoutMs = 30_000 } = options;
+  const { log, signal, caFile, connectTimeoutMs = 30_000 } = options;
   const servers = serverNames(options.servers);
   const where = servers.join(", ");
   const seed = new TextEncoder().encode(options.seed);
@@ -72,7 +78,7 @@ export async function connectBus(options: BusConnectionOptions): Promise<BusConn
         return "";
       }
     }, seed),
-    ...(servers.some((server) => server.startsWith("tls:")) ? { tls: {} } : {}),
+    ...(await tlsSettings(servers, caFile)),
     timeout: dialTimeoutMs,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
@@ -214,6 +220,20 @@ function tell(error: unknown, where: string): GalleyError {
       hint: "It may have expired or been revoked, or the bus was set up with other keys.",
       cause: error,
     });
+  if (code === "SERVER_OPT_NA")
+    return new GalleyError("bus_refused", `The bus at ${where} speaks no TLS.`, {
+      hint: "Give its nats-server a certificate, or use nats:// and no GALLEY_NATS_CA.",
+      cause: error,
+    });
+  if (isCertificateError(error))
+    return new GalleyError(
+      "bus_refused",
+      `The certificate of the bus at ${where} is not accepted: ${message}.`,
+      {
+        hint: "Set GALLEY_NATS_CA to a file with the certificate of the authority that has signed it, and see that it is for the host's name.",
+        cause: error,
+      },
+    );
   const reason =
     code === "CONNECTION_REFUSED" ? "nobody listens" : code === "TIMEOUT" ? "no answer in time" : message;
   return new GalleyError("bus_unreachable", `The bus does not answer at ${where}: ${reason}.`, {

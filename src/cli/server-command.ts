@@ -31,6 +31,8 @@ Exit codes: 0 stopped as it was asked to, 1 it could not start or go on, 2 a set
     .option("--dir <path>", "directory of the server's files", "/var/lib/galley")
     .option("--bus-port <number>", "write nats-server.conf for a bus that listens here")
     .option("--bus-host <address>", "address that the bus listens on", "0.0.0.0")
+    .option("--bus-tls-cert <path>", "certificate of the bus, PEM: clients have to speak TLS then")
+    .option("--bus-tls-key <path>", "the certificate's key, PEM")
     .option("--bus-store <path>", "where the bus keeps its streams (default: DIR/bus/store)")
     .addHelpText(
       "after",

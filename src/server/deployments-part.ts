@@ -69,6 +69,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
     const link = openBusLink({
       keys,
       servers: config.bus.urls,
+      caFile: config.bus.caFile ?? undefined,
       streams: { replicas: config.bus.replicas, ...options.streams },
       log,
       listen: (connection) => listen(connection),

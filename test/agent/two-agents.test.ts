@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Ingress, startIngress } from "../../src/ingress/index.js";
 import { createPerson, type Person } from "../cli/remote.js";
 import { askUntil, dockerOf, serve } from "../preview/engine-docker.js";
+import { makeCertificates } from "../support/certificates.js";
 import { docker, labEngines } from "../support/engines.js";
 import { manifest } from "./files.js";
 import { type Deployment, type LocalAgent, leftOf, startWorld, type TestAgent, type World } from "./world.js";
@@ -18,7 +22,8 @@ const site = (who: string) => ({
   who: `${who} ${Math.random()}\n`,
 });
 
-describe(`two agents at once on engine ${engine.name}`, () => {
+describe(`two agents at once, by a bus with TLS, on engine ${engine.name}`, () => {
+  let folder: string;
   let world: World;
   let person: Person;
   let ingress: Ingress;
@@ -26,7 +31,8 @@ describe(`two agents at once on engine ${engine.name}`, () => {
   const identities: TestAgent[] = [];
   const agents: LocalAgent[] = [];
   beforeAll(async () => {
-    world = await startWorld(engine);
+    folder = await mkdtemp(join(tmpdir(), "galley-two-"));
+    world = await startWorld(engine, { certificates: await makeCertificates(folder) });
     person = createPerson({ GALLEY_URL: world.url, GALLEY_TOKEN: world.token });
     for (const name of ["left", "right"]) {
       const identity = await world.agent(name);
@@ -47,6 +53,7 @@ describe(`two agents at once on engine ${engine.name}`, () => {
     await ingress?.closed;
     person?.remove();
     await world?.remove();
+    await rm(folder, { recursive: true, force: true });
   });
 
   const bodyOf = async (url: string, wanted = 200) =>

@@ -16,6 +16,7 @@ import { parseConfig, type RunningServer } from "../../src/server/index.js";
 import { startServerOf } from "../../src/server/start.js";
 import { poolOf } from "../preview/engine-docker.js";
 import { startBus, type TestBus, testLog } from "../support/bus.js";
+import type { Certificates } from "../support/certificates.js";
 import { docker, type LabEngine } from "../support/engines.js";
 import { commitFolder, type GitServer, serveGit } from "../support/git-server.js";
 
@@ -90,13 +91,17 @@ export interface World {
 
 const patienceMs = 120_000;
 
-export async function startWorld(engine: LabEngine): Promise<World> {
+/** @param certificates with them the bus speaks TLS */
+export async function startWorld(
+  engine: LabEngine,
+  { certificates }: { certificates?: Certificates } = {},
+): Promise<World> {
   const root = mkdtempSync(join(tmpdir(), "galley-agent-world-"));
   const project = `p${randomBytes(4).toString("hex")}`;
   const repositories = join(root, "git");
   mkdirSync(repositories);
   const git: GitServer = await serveGit(repositories);
-  const bus = await startBus();
+  const bus = await startBus(undefined, certificates ? { certificates } : {});
   const logged: string[] = [];
   const log = createLog({ level: "debug", destination: { write: (line) => void logged.push(line) } });
   const config = parseConfig({
@@ -104,6 +109,7 @@ export async function startWorld(engine: LabEngine): Promise<World> {
     GALLEY_DATA_DIR: join(root, "server"),
     GALLEY_NATS_URL: bus.server.url,
     GALLEY_BUS_DIR: bus.keys.directory,
+    ...(certificates ? { GALLEY_NATS_CA: certificates.caFile } : {}),
     GALLEY_HOST: "127.0.0.1",
   });
   let server: RunningServer | undefined;
@@ -226,6 +232,7 @@ export async function startWorld(engine: LabEngine): Promise<World> {
           DOCKER_CONFIG: engine.dockerConfig,
           GALLEY_CONTROL_PLANE_URL: server!.url,
           GALLEY_NATS_URL: bus.server.url,
+          ...(certificates ? { GALLEY_NATS_CA: certificates.caFile } : {}),
           GALLEY_AGENT_TOKEN: bootstrapToken,
           GALLEY_DATA_DIR: dataDirectory,
           GALLEY_HEALTH_PORT: "0",

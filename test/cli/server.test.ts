@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { makeCertificates } from "../support/certificates.js";
 import { freePorts, type NatsServer, startNats } from "../support/nats.js";
 import { createPerson, type Person } from "./remote.js";
 
@@ -26,6 +27,7 @@ const settings = (text: string) =>
 
 test("init makes keys once and prints what the server's .env needs; the server runs with it until SIGTERM", async () => {
   const [busPort = 0, port = 0] = await freePorts(2);
+  const certificates = await makeCertificates(directory);
   const init = [
     "server",
     "init",
@@ -35,6 +37,10 @@ test("init makes keys once and prints what the server's .env needs; the server r
     String(busPort),
     "--bus-host",
     "127.0.0.1",
+    "--bus-tls-cert",
+    certificates.certFile,
+    "--bus-tls-key",
+    certificates.keyFile,
   ];
   const first = await person.run(init);
   expect(first.code, first.stderr).toBe(0);
@@ -58,11 +64,14 @@ test("init makes keys once and prints what the server's .env needs; the server r
         ...env,
         GALLEY_HOST: "127.0.0.1",
         GALLEY_PORT: String(port),
-        GALLEY_NATS_URL: `nats://127.0.0.1:${busPort}`,
+        GALLEY_NATS_URL: `tls://127.0.0.1:${busPort}`,
+        GALLEY_NATS_CA: certificates.caFile,
       },
     });
     await server.saw("the server listens");
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    const ready = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
+    await expect.poll(ready, { timeout: 60_000, interval: 100 }).toBe(200);
     server.signal("SIGTERM");
     const { code, stdout, stderr } = await server.done;
     expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: "" });
@@ -90,6 +99,7 @@ test("bad settings of a server are all named, and nothing is started", async () 
 test.each([
   [["server", "nonsense"], "too many arguments"],
   [["server", "init", "--bus-port", "0"], "--bus-port 0: not a port"],
+  [["server", "init", "--bus-tls-cert", "bus.pem"], "are given together"],
   [["ingress", "--port", "x"], "--port x: not a port"],
 ])("galley %j is a usage error", async (args, sentence) => {
   const { code, stderr } = await person.run(args);

@@ -17,6 +17,7 @@ import {
   subjects,
   systemCredential,
 } from "../../src/bus/index.js";
+import type { Certificates } from "./certificates.js";
 import { type NatsServer, type NatsVersion, startNats } from "./nats.js";
 
 export interface TestLog extends BusLog {
@@ -55,15 +56,24 @@ export interface TestBus {
 
 export async function startBus(
   version?: NatsVersion,
-  options: { maxStoreBytes?: number } = {},
+  { certificates, ...options }: { maxStoreBytes?: number; certificates?: Certificates } = {},
 ): Promise<TestBus> {
   const folder = await mkdtemp(join(tmpdir(), "galley-bus-"));
   const keys = await createBusKeys(folder);
   const server = await startNats({
     ...(version ? { version } : {}),
-    config: ({ port, directory }) => serverConfig(keys, { host: "127.0.0.1", port, directory, ...options }),
+    config: ({ port, directory }) =>
+      serverConfig(keys, {
+        host: "127.0.0.1",
+        port,
+        directory,
+        ...options,
+        ...(certificates ? { tls: certificates } : {}),
+      }),
   });
-  const bus = testBus(keys, server, [server.url]);
+  const bus = certificates
+    ? testBus(keys, { ...server, url: server.url.replace("nats:", "tls:") }, undefined, certificates.caFile)
+    : testBus(keys, server);
   return {
     ...bus,
     remove: async () => {
@@ -74,7 +84,12 @@ export async function startBus(
 }
 
 /** The same for servers that were started otherwise, of which `server` is one. */
-export function testBus(keys: BusKeys, server: NatsServer, urls: readonly string[]): TestBus {
+export function testBus(
+  keys: BusKeys,
+  server: NatsServer,
+  urls: readonly string[] = [server.url],
+  caFile?: string,
+): TestBus {
   const log = testLog();
   const connections: BusConnection[] = [];
   const open = async (
@@ -83,6 +98,7 @@ export function testBus(keys: BusKeys, server: NatsServer, urls: readonly string
   ) => {
     const connection = await connectBus({
       servers: urls,
+      caFile,
       log,
       signal: AbortSignal.timeout(30_000),
       ...options,

@@ -18,6 +18,8 @@ export interface ServerConfigOptions {
     /** `host:port` of every server's cluster port; its own may be among them. */
     readonly routes: readonly string[];
   };
+  /** Files, PEM: clients have to speak TLS then. What the servers of a cluster say among themselves stays as it is. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** HTTP for health checks and metrics; without, there is none. */
   readonly monitor?: { readonly host: string; readonly port: number };
   /** Survive power loss, for a fraction of the speed. Needs nats-server 2.10. */
@@ -64,6 +66,15 @@ export async function serverConfig(keys: BusKeys, options: ServerConfigOptions):
     "jetstream {",
     ...jetStream,
     "}",
+    ...(options.tls
+      ? [
+          "tls {",
+          `  cert_file: ${text(options.tls.certFile)}`,
+          `  key_file: ${text(options.tls.keyFile)}`,
+          "  timeout: 5",
+          "}",
+        ]
+      : []),
     ...(cluster
       ? [
           "cluster {",

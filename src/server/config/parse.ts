@@ -17,6 +17,8 @@ export interface ServerConfig {
   readonly bus: {
     readonly urls: readonly string[];
     readonly dir: string;
+    /** Certificates, PEM, of the authorities that sign those of the bus; null: the well-known ones. */
+    readonly caFile: string | null;
     /** Servers that keep each message. */
     readonly replicas: number;
   };
@@ -77,6 +79,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     bus: {
       urls: read("GALLEY_NATS_URL") ?? ["nats://127.0.0.1:4222"],
       dir: read("GALLEY_BUS_DIR") ?? join(dataDir, "bus"),
+      caFile: read("GALLEY_NATS_CA") ?? null,
       replicas: read("GALLEY_BUS_REPLICAS") ?? 1,
     },
     ingress: {

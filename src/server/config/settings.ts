@@ -110,6 +110,13 @@ export const settings = {
     purpose: "The servers of the bus.",
     fallback: "nats://127.0.0.1:4222",
   }),
+  GALLEY_NATS_CA: setting({
+    schema: text.transform(refusing((value) => (value.includes("\0") ? undefined : resolve(value)))),
+    accepted: "a PEM file",
+    purpose:
+      "Certificates of the authorities that sign the bus's; with it, a bus without TLS is refused. Absent: the well-known authorities.",
+    fallback: "none",
+  }),
   GALLEY_BUS_REPLICAS: setting({
     schema: text.transform(refusing((value) => ([1, 3, 5] as const).find((count) => `${count}` === value))),
     accepted: "1, 3 or 5",

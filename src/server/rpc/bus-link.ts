@@ -27,6 +27,8 @@ import type { InspectJobs } from "../reconciler/index.js";
 export interface BusLinkOptions {
   readonly keys: BusKeys;
   readonly servers: readonly string[];
+  /** See `connectBus`. */
+  readonly caFile?: string | undefined;
   readonly streams?: StreamOptions;
   readonly log: Logger;
   /** Once, when the bus is there with its streams: begins to listen. What it returns ends that. Called again when it rejects. */
@@ -152,10 +154,11 @@ async function untilDone(
 }
 
 async function connect(options: BusLinkOptions, signal: AbortSignal): Promise<Connected> {
-  const { keys, servers, log } = options;
+  const { keys, servers, caFile, log } = options;
   const open = async (name: string, { jwt, seed }: { jwt: string; seed: string }) =>
     connectBus({
       servers,
+      caFile,
       credential: () => jwt,
       seed,
       inbox: `_INBOX_${name}`,
