@@ -75,6 +75,40 @@ export function registerEnv(program: Command): void {
       process.exitCode = await runEnvCancel(name, flags, process);
     });
 
+  env
+    .command("pin")
+    .summary("keep an environment from expiring")
+    .argument("<env>")
+    .addOption(json())
+    .addHelpText("after", codes)
+    .action(async (name: string, flags: { json?: boolean }) => {
+      const { runEnvLife } = await import("./run-env-life.js");
+      process.exitCode = await runEnvLife("pin", name, flags, process);
+    });
+
+  env
+    .command("unpin")
+    .summary("let an environment expire again; its time begins anew")
+    .argument("<env>")
+    .addOption(json())
+    .addHelpText("after", codes)
+    .action(async (name: string, flags: { json?: boolean }) => {
+      const { runEnvLife } = await import("./run-env-life.js");
+      process.exitCode = await runEnvLife("unpin", name, flags, process);
+    });
+
+  env
+    .command("extend")
+    .summary("let an environment expire later: adds to the time that it has")
+    .argument("<env>")
+    .option("--for <duration>", "such as 12h or 3d (default: as long as a new one lives)")
+    .addOption(json())
+    .addHelpText("after", codes)
+    .action(async (name: string, flags: { for?: string; json?: boolean }) => {
+      const { runEnvLife } = await import("./run-env-life.js");
+      process.exitCode = await runEnvLife("extend", name, flags, process);
+    });
+
   follow(
     env
       .command("terminate")
@@ -89,6 +123,7 @@ export function registerEnv(program: Command): void {
 Examples:
   galley env ls --project shop
   galley env logs shop/pr-7 --service web --follow
+  galley env extend shop/pr-7 --for 3d
   galley env terminate shop/pr-7 --follow
 ${codes}`,
     )

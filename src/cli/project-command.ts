@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { collect } from "./flags/collect.js";
-import type { ProjectAddFlags } from "./run-project.js";
+import type { ProjectAddFlags, ProjectLifeFlags } from "./run-project.js";
 
 const json = () => new Option("--json", "one JSON document instead of the table");
 const yes = () => new Option("-y, --yes", "do not ask");
@@ -58,6 +58,27 @@ ${codes}`,
     .action(async (name: string, flags: { json?: boolean }) => {
       const { runProjectShow } = await import("./run-project.js");
       process.exitCode = await runProjectShow(name, flags, process);
+    });
+
+  project
+    .command("life")
+    .summary("set how long the project's previews live, and when they hibernate")
+    .argument("<name>")
+    .option("--ttl <duration>", "life after the last deployment: 12h, 7d, never, or default")
+    .option("--idle <duration>", "time without requests until one hibernates: 30m, 2h, never, or default")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `
+A changed life holds for later deployments. \`default\` is what the server is set to.
+
+Example:
+  galley project life shop --ttl 7d --idle 30m
+${codes}`,
+    )
+    .action(async (name: string, flags: ProjectLifeFlags) => {
+      const { runProjectLife } = await import("./run-project.js");
+      process.exitCode = await runProjectLife(name, flags, process);
     });
 
   project

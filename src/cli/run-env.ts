@@ -1,6 +1,6 @@
 import { formatDuration } from "../buildkit/index.js";
-import { ago } from "./ago.js";
-import { type Deployment, deploymentAnswer, environmentsAnswer } from "./api/answers.js";
+import { ago, until } from "./ago.js";
+import { type Deployment, deploymentAnswer, type Environment, environmentsAnswer } from "./api/answers.js";
 import { exitCode } from "./exit-codes.js";
 import { findDeployment, isDeploymentId, readDeployment, readEnvironment } from "./find-deployment.js";
 import { print } from "./print.js";
@@ -21,12 +21,13 @@ export function runEnvLs(
       environments.length === 0
         ? "No environments. Make one with: galley deploy PROJECT --pr NUMBER\n"
         : table(
-            ["ENVIRONMENT", "STATE", "CHANGED", "URL"],
-            environments.map(({ project, name, state, updatedAt, url }) => [
-              { text: `${project}/${name}`, tone: "strong" },
-              { text: state, tone: toneOf(state) },
-              ago(updatedAt, now),
-              url ?? "-",
+            ["ENVIRONMENT", "STATE", "CHANGED", "EXPIRES", "URL"],
+            environments.map((environment) => [
+              { text: `${environment.project}/${environment.name}`, tone: "strong" },
+              { text: environment.state, tone: toneOf(environment.state) },
+              ago(environment.updatedAt, now),
+              expiry(environment, now),
+              environment.url ?? "-",
             ]),
             color,
           ),
@@ -63,12 +64,20 @@ export function runEnvShow(
             ["serves", deployment],
             ["agent", agent],
             ["changed", ago(updatedAt, now)],
+            ["last asked for", environment.lastRequestAt && ago(environment.lastRequestAt, now)],
+            ["expires", expiry(environment, now)],
           ],
           color,
         )}\n${deploymentsTable(deployments, now, color)}`,
     );
     return exitCode.ok;
   });
+}
+
+function expiry({ pinned, expiresAt, state }: Environment, now: number): string {
+  if (state === "terminated") return "-";
+  if (pinned) return "pinned";
+  return expiresAt === null ? "never" : until(expiresAt, now);
 }
 
 function deploymentsTable(deployments: readonly Deployment[], now: number, color: boolean): string {

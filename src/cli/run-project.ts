@@ -135,6 +135,8 @@ export function runProjectShow(
           ["credential", credential ? `${credential.kind}, set ${ago(credential.changedAt, now)}` : "none"],
           ["cpus", resources.cpus === null ? "the agent's default" : String(resources.cpus)],
           ["memory", resources.memory ?? "the agent's default"],
+          ["lives for", project.life.ttl ?? "the server's default"],
+          ["hibernates after", project.life.idle ?? "the server's default"],
           ...Object.entries(project.env).map(([key, value]) => ["env", `${key}=${value}`] as const),
           ...project.secrets.map(
             ({ key, changedAt }) => ["secret", `${key}, set ${ago(changedAt, now)}`] as const,
@@ -144,6 +146,35 @@ export function runProjectShow(
         ],
         color,
       ),
+    );
+    return exitCode.ok;
+  });
+}
+
+export interface ProjectLifeFlags {
+  ttl?: string;
+  idle?: string;
+  json?: boolean;
+}
+
+/** Runs `galley project life` and returns the exit code. */
+export function runProjectLife(
+  name: string,
+  flags: ProjectLifeFlags,
+  process: NodeJS.Process,
+): Promise<number> {
+  return withServer(process, flags, async ({ api }) => {
+    const given = (text: string | undefined) => (text === "default" ? null : text);
+    const life = { ttl: given(flags.ttl), idle: given(flags.idle) };
+    if (life.ttl === undefined && life.idle === undefined)
+      throw usageError("nothing to change", "Give --ttl, --idle or both.");
+    const { body } = await api.send("PATCH", projectPath(name), { life }, projectAnswer);
+    const shown = (text: string | null) => text ?? "the server's default";
+    print(
+      process,
+      flags,
+      body,
+      () => `Previews of ${safeName(name)}: life ${shown(body.life.ttl)}, idle ${shown(body.life.idle)}.\n`,
     );
     return exitCode.ok;
   });

@@ -15,6 +15,7 @@ import { GalleyError } from "../errors/index.js";
 import { type AgentDeps, agentRoutes } from "./agents/index.js";
 import { createNotices, deploymentRoutes, type FollowTimes, holdsOrRuns } from "./deployments/index.js";
 import { listenForEvents, withPlainFailures } from "./ingest/index.js";
+import { lifeRoutes } from "./life/index.js";
 import { createMetrics, measureAnswers, metricsRoute } from "./metrics/index.js";
 import type { MakePart } from "./part.js";
 import { dispatchQueued, type QueueDeps, queueRoutes } from "./queue/index.js";
@@ -38,6 +39,9 @@ const minutes = 60 * seconds;
 export interface DeploymentsOptions extends Partial<ReconcileSettings> {
   /** An environment is moved away from an agent that is not heard of for so long. Default 10 minutes. */
   readonly goneMs?: number;
+  /** As `config.life` has them. */
+  readonly ttlMs?: number;
+  readonly idleMs?: number;
   /** Milliseconds between runs of the reconciler. Default 5000. */
   readonly reconcileMs?: number;
   readonly follow?: Partial<FollowTimes>;
@@ -54,6 +58,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
       goneMs: 10 * minutes,
       lostMs: 5 * minutes,
       jobExpiryMs: config.jobExpiryMs,
+      ...config.life,
       unclaimedMs: 30 * seconds,
       forgottenMs: 45 * seconds,
       maxAttempts: 3,
@@ -167,6 +172,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
         agentRoutes(app, agents, reconciler.poke);
         deploymentRoutes(app, { db, notices, ...(options.follow ? { times: options.follow } : {}) });
         queueRoutes(app, queue);
+        lifeRoutes(app, queue);
       },
       root: (app) => metricsRoute(app, metrics, config.metricsToken),
       ready: [{ name: "bus", check: async () => link.check() }],

@@ -26,6 +26,7 @@ export const projectAnswer = object({
   url: z.string(),
   env: z.record(z.string(), z.string()),
   resources: object({ cpus: z.number().nullable(), memory: z.string().nullable() }),
+  life: object({ ttl: z.string().nullable(), idle: z.string().nullable() }),
   credential: object({ kind: z.string(), changedAt: time }).nullable(),
   secrets: z.array(object({ key: z.string(), changedAt: time })),
   registries: z.array(object({ host: z.string(), username: z.string(), changedAt: time })),
@@ -69,6 +70,9 @@ export const environmentAnswer = object({
   agent: z.string().nullable(),
   deployment: z.string().nullable(),
   url: z.string().nullable(),
+  pinned: z.boolean(),
+  expiresAt: time.nullable(),
+  lastRequestAt: time.nullable(),
   createdAt: time,
   updatedAt: time,
 });

@@ -31,6 +31,8 @@ export interface ServerConfig {
   readonly allowLocalRepositories: boolean;
   /** Milliseconds that a deployment waits for an agent until it fails. */
   readonly jobExpiryMs: number;
+  /** What holds for projects that do not say otherwise, in milliseconds; 0: never. */
+  readonly life: { readonly ttlMs: number; readonly idleMs: number };
   /** What has to be shown to read the metrics; null: nothing. */
   readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
@@ -89,6 +91,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     },
     allowLocalRepositories: read("GALLEY_ALLOW_LOCAL_REPOSITORIES") ?? false,
     jobExpiryMs: read("GALLEY_JOB_EXPIRY") ?? 3600_000,
+    life: {
+      ttlMs: read("GALLEY_PREVIEW_TTL") ?? 14 * 24 * 3600_000,
+      idleMs: read("GALLEY_PREVIEW_IDLE") ?? 2 * 3600_000,
+    },
     metricsToken: read("GALLEY_METRICS_TOKEN") ?? null,
     logLevel: read("GALLEY_LOG_LEVEL") ?? ("info" as const),
   };

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { logLevels } from "../http/index.js";
+import { lifespanForm, parseDuration, parseLifespan } from "./duration.js";
 import { masterKeyText } from "./master-key.js";
 
 /** How one variable is read. `accepted` completes the sentence "accepted is …". */
@@ -159,6 +160,20 @@ export const settings = {
     purpose: "How long a deployment waits for an agent until it fails.",
     fallback: "1h",
   }),
+  GALLEY_PREVIEW_TTL: setting({
+    schema: text.transform(refusing(lifespan)),
+    accepted: lifespanForm,
+    purpose:
+      "How long a preview lives after its last deployment, unless it is pinned or its project says otherwise.",
+    fallback: "14d",
+  }),
+  GALLEY_PREVIEW_IDLE: setting({
+    schema: text.transform(refusing(lifespan)),
+    accepted: lifespanForm,
+    purpose:
+      "How long a preview without requests runs until it hibernates, unless its project says otherwise.",
+    fallback: "2h",
+  }),
   GALLEY_METRICS_TOKEN: setting({
     schema: text.transform(refusing((value) => (/^[!-~]{16,200}$/.test(value) ? value : undefined))),
     accepted: "16 to 200 characters without blanks",
@@ -184,9 +199,14 @@ function postgresUrl(value: string): string | undefined {
 
 /** Milliseconds. */
 function duration(value: string): number | undefined {
-  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(value) ?? [];
-  const ms = Number(count) * { m: 60_000, h: 3600_000, d: 24 * 3600_000 }[unit as "m" | "h" | "d"];
-  return ms >= 60_000 && ms <= 30 * 24 * 3600_000 ? ms : undefined;
+  const seconds = parseDuration(value);
+  return seconds !== undefined && seconds <= 30 * 24 * 3600 ? seconds * 1000 : undefined;
+}
+
+/** Milliseconds; 0: never. */
+function lifespan(value: string): number | undefined {
+  const seconds = parseLifespan(value);
+  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 function natsUrl(value: string): boolean {

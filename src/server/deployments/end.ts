@@ -46,8 +46,26 @@ export async function endDeployment(tx: Database, row: DeploymentRow, end: End, 
       .update(environments)
       .set(
         end.state === "running"
-          ? { deploymentId: row.id, url: end.url ?? null, agentId: row.agentId, missingSince: null }
-          : { deploymentId: null, url: null, agentId: null, missingSince: null },
+          ? {
+              deploymentId: row.id,
+              url: end.url ?? null,
+              agentId: row.agentId,
+              missingSince: null,
+              // It counts as asked for: nobody can have been there before.
+              lastRequestAt: now,
+              hibernatedAt: null,
+              lifeError: null,
+            }
+          : {
+              deploymentId: null,
+              url: null,
+              agentId: null,
+              missingSince: null,
+              pinned: false,
+              expiresAt: null,
+              hibernatedAt: null,
+              lifeError: null,
+            },
       )
       .where(eq(environments.id, environmentId));
   }

@@ -24,4 +24,4 @@ export {
   outcomeFits,
   stateAfter,
 } from "./states.js";
-export { deploymentView, viewDeployment } from "./views.js";
+export { deploymentView, environmentView, viewDeployment, viewEnvironment } from "./views.js";

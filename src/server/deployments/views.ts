@@ -43,6 +43,13 @@ export const environmentView = z.object({
   agent: z.string().nullable().describe("Id of the agent that holds its containers."),
   deployment: z.string().nullable().describe("The one whose containers serve."),
   url: z.string().nullable(),
+  pinned: z.boolean().describe("It does not expire."),
+  expiresAt: time.nullable().describe("When it is taken down unless it is pinned; null: never."),
+  lastRequestAt: time
+    .nullable()
+    .describe(
+      "By what its agent has seen of its network, to a minute or two; or the end of its last deployment.",
+    ),
   createdAt: time,
   updatedAt: time,
 });
@@ -99,6 +106,9 @@ export const viewEnvironment = (row: EnvironmentRow, project: string): z.infer<t
   agent: row.agentId,
   deployment: row.deploymentId,
   url: row.url,
+  pinned: row.pinned,
+  expiresAt: iso(row.expiresAt),
+  lastRequestAt: iso(row.lastRequestAt),
   createdAt: row.createdAt.toISOString(),
   updatedAt: row.updatedAt.toISOString(),
 });

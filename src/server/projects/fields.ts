@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { lifespanForm, parseLifespan } from "../config/index.js";
 
 /** What people may say of a project, as the API takes it. */
 
@@ -35,6 +36,20 @@ export const resources = z.strictObject({
     )
     .nullable()
     .default(null),
+});
+
+const lifespan = z
+  .string()
+  .max(20)
+  .refine((text) => parseLifespan(text) !== undefined, `must be ${lifespanForm}`)
+  .nullable()
+  .describe(`${lifespanForm}; null: as the server is set.`);
+
+export const life = z.strictObject({
+  ttl: lifespan
+    .optional()
+    .describe("How long a preview lives after its last deployment. For later deployments."),
+  idle: lifespan.optional().describe("How long one without requests runs until it hibernates."),
 });
 
 const oneLine = (max: number) =>
@@ -100,6 +115,9 @@ export const projectAnswer = z.object({
   repoKey: z.string(),
   env: z.record(z.string(), z.string()),
   resources: z.object({ cpus: z.number().nullable(), memory: z.string().nullable() }),
+  life: z
+    .object({ ttl: z.string().nullable(), idle: z.string().nullable() })
+    .describe("Durations, `never`, or null: as the server is set."),
   credential: z.object({ kind: z.enum(["token", "ssh"]), changedAt: z.iso.datetime() }).nullable(),
   secrets: z.array(z.object({ key: z.string(), changedAt: z.iso.datetime() })),
   registries: z.array(z.object({ host: z.string(), username: z.string(), changedAt: z.iso.datetime() })),

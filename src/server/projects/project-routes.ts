@@ -2,15 +2,18 @@ import { eq } from "drizzle-orm";
 import { z } from "zod";
 import { GalleyError } from "../../errors/index.js";
 import { recordAudit } from "../audit/index.js";
+import { parseLifespan } from "../config/index.js";
 import { type App, actorOf, requireScope } from "../http/index.js";
 import { isUniqueViolation, newId, projects } from "../store/index.js";
 import type { ProjectDeps } from "./deps.js";
-import { environment, projectAnswer, projectName, resources } from "./fields.js";
+import { environment, life, projectAnswer, projectName, resources } from "./fields.js";
 import { parseRepositoryUrl } from "./repository-url.js";
 import { secretRoutes } from "./secret-routes.js";
 
 const params = z.object({ name: projectName });
 const tags = ["projects"];
+
+const secondsOf = (lifespan: string | null) => (lifespan === null ? null : (parseLifespan(lifespan) ?? null));
 
 /** /projects and what is below it but deployments. */
 export function projectRoutes(app: App, deps: ProjectDeps): void {
@@ -85,14 +88,18 @@ export function projectRoutes(app: App, deps: ProjectDeps): void {
       schema: {
         tags,
         summary:
-          "Changes the repository or the default resources. A credential is forgotten when the host is another one.",
+          "Changes the repository, the default resources, or how long previews live. A credential is forgotten when the host is another one.",
         params,
-        body: z.strictObject({ url: z.string().min(1).max(500).optional(), resources: resources.optional() }),
+        body: z.strictObject({
+          url: z.string().min(1).max(500).optional(),
+          resources: resources.optional(),
+          life: life.optional(),
+        }),
         response: { 200: projectAnswer },
       },
     },
     async (request) => {
-      const { url, resources } = request.body;
+      const { url, resources, life } = request.body;
       const changed = await store.db.transaction(async (tx) => {
         const row = await deps.projects.lock(request.params.name, tx);
         const next = url === undefined ? undefined : repository(url);
@@ -104,6 +111,8 @@ export function projectRoutes(app: App, deps: ProjectDeps): void {
             ...(next ? { url: next.url, repoKey: next.repoKey } : {}),
             ...(otherHost ? { credentialKind: null, credentialSealed: null, credentialChangedAt: null } : {}),
             ...(resources ?? {}),
+            ...(life?.ttl === undefined ? {} : { ttlSeconds: secondsOf(life.ttl) }),
+            ...(life?.idle === undefined ? {} : { idleSeconds: secondsOf(life.idle) }),
             updatedAt: now(),
           })
           .where(eq(projects.id, row.id))

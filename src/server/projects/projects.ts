@@ -1,6 +1,7 @@
 import { asc, eq } from "drizzle-orm";
 import type { Job, RepositoryCredential } from "../../bus/index.js";
 import { GalleyError } from "../../errors/index.js";
+import { formatLifespan } from "../config/index.js";
 import { bindings, type Vault } from "../secrets/index.js";
 import { type Database, projectRegistries, projectSecrets, projects, type Store } from "../store/index.js";
 import type { ProjectAnswer } from "./fields.js";
@@ -108,6 +109,8 @@ const notFound = (name: string) =>
     hint: "`galley project ls` lists them.",
   });
 
+const lifespan = (seconds: number | null) => (seconds === null ? null : formatLifespan(seconds));
+
 type SecretRow = Pick<typeof projectSecrets.$inferSelect, "key" | "changedAt">;
 type RegistryRow = Pick<typeof projectRegistries.$inferSelect, "host" | "username" | "changedAt">;
 
@@ -119,6 +122,7 @@ function answer(row: ProjectRow, secrets: SecretRow[], registries: RegistryRow[]
     repoKey: row.repoKey,
     env: row.env,
     resources: { cpus: row.cpus, memory: row.memory },
+    life: { ttl: lifespan(row.ttlSeconds), idle: lifespan(row.idleSeconds) },
     credential:
       row.credentialKind && row.credentialChangedAt
         ? { kind: row.credentialKind, changedAt: row.credentialChangedAt.toISOString() }

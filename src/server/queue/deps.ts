@@ -18,6 +18,9 @@ export interface QueueSettings {
   readonly heartbeatMs: number;
   /** Milliseconds after which an environment is moved away from an agent that is not heard of. */
   readonly goneMs: number;
+  /** What holds for projects that do not say otherwise; 0: never. */
+  readonly ttlMs: number;
+  readonly idleMs: number;
 }
 
 export interface QueueDeps {

@@ -1,5 +1,6 @@
 import { and, eq, inArray, sql } from "drizzle-orm";
 import { GalleyError } from "../../errors/index.js";
+import { renewedExpiry } from "../deployments/expiry.js";
 import { failures } from "../deployments/failures.js";
 import {
   type DeploymentRow,
@@ -67,7 +68,7 @@ export async function requestDeployment(
 
 async function write(tx: Database, deps: QueueDeps, request: DeploymentRequest): Promise<Written> {
   const now = new Date(deps.now());
-  await holdProject(tx, request.project);
+  const { ttlSeconds } = await holdProject(tx, request.project);
   const environment = await upsertEnvironment(tx, request, now);
   const open = await openDeployments(tx, environment.id);
   const decision = decideOnRequest(open, request.kind, environment.agentId !== null);
@@ -84,20 +85,28 @@ async function write(tx: Database, deps: QueueDeps, request: DeploymentRequest):
   const deployment = joined ?? (await insert(tx, request, environment, decision.done, now));
   await tx
     .update(environments)
-    .set({ desired: request.kind === "deploy" ? "up" : "down" })
+    .set(
+      request.kind === "deploy"
+        ? {
+            desired: "up",
+            expiresAt: renewedExpiry(environment.expiresAt, { ttlSeconds, ...deps.settings }, now),
+          }
+        : { desired: "down" },
+    )
     .where(eq(environments.id, environment.id));
   await refreshEnvironment(tx, environment.id, now);
   return { deployment, joined: joined !== undefined, superseded, cancelled };
 }
 
 /** First, as who deletes a project holds it before its environments. */
-async function holdProject(tx: Database, id: string): Promise<void> {
-  const held = await tx
-    .select({ id: projects.id })
+async function holdProject(tx: Database, id: string): Promise<{ ttlSeconds: number | null }> {
+  const [held] = await tx
+    .select({ ttlSeconds: projects.ttlSeconds })
     .from(projects)
     .where(eq(projects.id, id))
     .for("key share");
-  if (held.length === 0) throw new GalleyError("not_found", "The project is gone.");
+  if (!held) throw new GalleyError("not_found", "The project is gone.");
+  return held;
 }
 
 /** Holds the environment's row from here on. */

@@ -1,6 +1,7 @@
 import { and, eq, ne } from "drizzle-orm";
 import type { AgentBus } from "../agents/index.js";
 import { endDeployment, failures, isActive, isFinal, lockDeployment } from "../deployments/index.js";
+import { expireEnvironment } from "../life/index.js";
 import { dispatchQueued, publishJob, type QueueDeps, takeBack } from "../queue/index.js";
 import { agents, deployments } from "../store/index.js";
 import type { Observed } from "./observe.js";
@@ -65,6 +66,9 @@ export async function act(deps: ActDeps, action: Action, observed: Observed): Pr
     case "consumer":
       await deps.bus.ensureConsumer(action.agent);
       await deps.repairConsumer(action.agent);
+      return false;
+    case "expire":
+      await expireEnvironment(deps, action.environment);
       return false;
     case "dispatch":
       await dispatchQueued(deps);

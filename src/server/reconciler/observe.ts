@@ -1,6 +1,6 @@
-import { isNull, or, sql } from "drizzle-orm";
-import { agents, type Database, deployments } from "../store/index.js";
-import type { JobsState, OpenDeployment, SeenAgent } from "./reconcile.js";
+import { isNull, ne, or, sql } from "drizzle-orm";
+import { agents, type Database, deployments, environments } from "../store/index.js";
+import type { JobsState, OpenDeployment, SeenAgent, SeenEnvironment } from "./reconcile.js";
 
 /** What of the stream one agent sees; undefined: it has no consumer. */
 export interface AgentJobs {
@@ -16,11 +16,12 @@ export type InspectJobs = (agent: string) => Promise<AgentJobs | undefined>;
 export interface Observed {
   readonly deployments: readonly (OpenDeployment & { readonly publishes: number })[];
   readonly agents: readonly SeenAgent[];
+  readonly environments: readonly SeenEnvironment[];
 }
 
 /** Everything that is open, and everybody who may have to do with it. */
 export async function observeDatabase(db: Database): Promise<Observed> {
-  const [open, seen] = [
+  const [open, seen, wanted] = [
     await db.select().from(deployments).where(isNull(deployments.finishedAt)),
     await db
       .select()
@@ -32,7 +33,9 @@ export async function observeDatabase(db: Database): Promise<Observed> {
           sql`exists (select 1 from deployments d where d.agent_id = ${agents.id} and d.finished_at is null)`,
         ),
       ),
+    await db.select().from(environments).where(ne(environments.desired, "down")),
   ];
+  const busy = new Set(open.map(({ environmentId }) => environmentId));
   return {
     deployments: open.map((row) => ({
       ...row,
@@ -46,6 +49,12 @@ export async function observeDatabase(db: Database): Promise<Observed> {
       ...row,
       revoked: row.revokedAt !== null,
       seenAt: row.seenAt?.getTime() ?? null,
+    })),
+    environments: wanted.map(({ id, pinned, expiresAt }) => ({
+      id,
+      pinned,
+      expiresAt: expiresAt?.getTime() ?? null,
+      busy: busy.has(id),
     })),
   };
 }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type Action, type JobsState, type OpenDeployment, reconcile, type SeenAgent } from "./reconcile.js";
+import {
+  type Action,
+  type JobsState,
+  type OpenDeployment,
+  reconcile,
+  type SeenAgent,
+  type SeenEnvironment,
+} from "./reconcile.js";
 
 const now = 10_000_000;
 const settings = {
@@ -43,8 +50,9 @@ const jobs = (stored: string[] = ["d"], consumer = { pending: 0, unacked: 1 }): 
 const run = (
   deployments: OpenDeployment[],
   agents: SeenAgent[] = [agent()],
-  more: { jobs?: JobsState | null; since?: number } = {},
-): Action[] => reconcile({ now, since: 0, deployments, agents, jobs: jobs(), settings, ...more });
+  more: { jobs?: JobsState | null; since?: number; environments?: SeenEnvironment[] } = {},
+): Action[] =>
+  reconcile({ now, since: 0, deployments, agents, environments: [], jobs: jobs(), settings, ...more });
 const holds = [{ deployment: "d", attempt: 1 }];
 
 describe("agents", () => {
@@ -262,4 +270,23 @@ describe("a deployment under way", () => {
 test("what is final is nobody's business", () => {
   for (const state of ["running", "terminated", "failed", "cancelled", "superseded"] as const)
     expect(run([building({ state })], [agent({ revoked: true, online: false })])).toEqual([]);
+});
+
+describe("an environment", () => {
+  const environment = (more: Partial<SeenEnvironment> = {}): SeenEnvironment => ({
+    id: "e",
+    pinned: false,
+    expiresAt: now,
+    busy: false,
+    ...more,
+  });
+  const seen = (more: Partial<SeenEnvironment>) => run([], [agent()], { environments: [environment(more)] });
+
+  test("is taken down when its time is over, unless it is pinned, or something is being done to it", () => {
+    expect(seen({})).toEqual([{ type: "expire", environment: "e" }]);
+    expect(seen({ expiresAt: now + 1 })).toEqual([]);
+    expect(seen({ expiresAt: null })).toEqual([]);
+    expect(seen({ pinned: true })).toEqual([]);
+    expect(seen({ busy: true })).toEqual([]);
+  });
 });

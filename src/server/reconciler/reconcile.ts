@@ -43,6 +43,16 @@ export interface SeenAgent {
   readonly unsent: number;
 }
 
+/** An environment that somebody wants, with what may end that. */
+export interface SeenEnvironment {
+  readonly id: string;
+  readonly pinned: boolean;
+  /** Null: never. */
+  readonly expiresAt: number | null;
+  /** A deployment of it waits or is under way. */
+  readonly busy: boolean;
+}
+
 export interface JobsState {
   /** Deployments whose job still lies in the stream, delivered or not. */
   readonly stored: ReadonlySet<string>;
@@ -68,6 +78,7 @@ export interface ReconcileInput {
   readonly since: number;
   readonly deployments: readonly OpenDeployment[];
   readonly agents: readonly SeenAgent[];
+  readonly environments: readonly SeenEnvironment[];
   /** Null: the bus could not be asked, and nothing is concluded from what it holds. */
   readonly jobs: JobsState | null;
   readonly settings: ReconcileSettings;
@@ -94,6 +105,8 @@ export type Action =
   | { readonly type: "sync"; readonly agent: string }
   /** The consumer is missing, or delivers nothing though there is something. */
   | { readonly type: "consumer"; readonly agent: string }
+  /** Its time is over: it is taken down. */
+  | { readonly type: "expire"; readonly environment: string }
   /** Look for agents for what is queued. */
   | { readonly type: "dispatch" };
 
@@ -117,7 +130,18 @@ export function reconcile(input: ReconcileInput): Action[] {
         : [];
   });
   const queued = input.deployments.some(({ state }) => state === "queued");
-  return [...ofAgents(input), ...deployments, ...(queued ? [{ type: "dispatch" } as const] : [])];
+  return [
+    ...ofAgents(input),
+    ...deployments,
+    ...ofEnvironments(input),
+    ...(queued ? [{ type: "dispatch" } as const] : []),
+  ];
+}
+
+function ofEnvironments({ now, environments }: ReconcileInput): Action[] {
+  return environments.flatMap(({ id, pinned, expiresAt, busy }): Action[] =>
+    !pinned && !busy && expiresAt !== null && expiresAt <= now ? [{ type: "expire", environment: id }] : [],
+  );
 }
 
 function ofAgents({ now, since, agents, deployments, jobs, settings }: ReconcileInput): Action[] {

@@ -14,7 +14,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { projects } from "./ground-schema.js";
 
-// What migrations 0002 and 0005 made, as drizzle knows it. What may stand in `state`, `kind` and the like is said by the rooms that write it.
+// What migrations 0002, 0003 and 0005 made, as drizzle knows it. What may stand in `state`, `kind` and the like is said by the rooms that write it.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
 
@@ -97,12 +97,20 @@ export const environments = pgTable(
       .$type<"pending" | "building" | "running" | "hibernating" | "terminated" | "failed">()
       .notNull()
       .default("pending"),
-    /** Whether agents should keep what they have of it. */
-    desired: text("desired").$type<"up" | "down">().notNull().default("up"),
+    /** Whether agents should keep what they have of it; `asleep`: with its containers stopped. */
+    desired: text("desired").$type<"up" | "asleep" | "down">().notNull().default("up"),
     agentId: heldBy(),
     deploymentId: text("deployment_id"),
     url: text("url"),
     missingSince: at("missing_since"),
+    pinned: boolean("pinned").notNull().default(false),
+    /** When it is taken down unless it is pinned; null: never. */
+    expiresAt: at("expires_at"),
+    lastRequestAt: at("last_request_at"),
+    /** Since when its containers are stopped. */
+    hibernatedAt: at("hibernated_at"),
+    /** Why it could not be stopped or started last. */
+    lifeError: jsonb("life_error").$type<{ code: string; message: string; hint: string | null }>(),
     createdAt: at("created_at").notNull().defaultNow(),
     updatedAt: at("updated_at").notNull().defaultNow(),
   },
@@ -205,4 +213,24 @@ export const events = pgTable(
     unique("events_seq_unique").on(table.deploymentId, table.attempt, table.seq),
     index("events_of_deployment").on(table.deploymentId, table.id),
   ],
+);
+
+export const runtimeEvents = pgTable(
+  "runtime_events",
+  {
+    id: bigserial("id", { mode: "number" }).primaryKey(),
+    environmentId: text("environment_id")
+      .notNull()
+      .references(() => environments.id, { onDelete: "cascade" }),
+    key: text("key").notNull(),
+    at: at("at").notNull(),
+    type: text("type").notNull(),
+    deploymentId: text("deployment_id"),
+    service: text("service"),
+    exitCode: integer("exit_code"),
+    restarts: integer("restarts"),
+    /** In words. */
+    detail: text("detail"),
+  },
+  (table) => [unique("runtime_events_key_unique").on(table.environmentId, table.key)],
 );

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import {
   bigserial,
   doublePrecision,
+  integer,
   jsonb,
   pgTable,
   primaryKey,
@@ -10,7 +11,7 @@ import {
   unique,
 } from "drizzle-orm/pg-core";
 
-// What migration 0001 made, as drizzle knows it. A test holds the two together.
+// What migrations 0001 and 0003 made, as drizzle knows it. A test holds the two together.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
 
@@ -66,6 +67,9 @@ export const projects = pgTable("projects", {
   env: jsonb("env").$type<Record<string, string>>().notNull().default(sql`'{}'::jsonb`),
   cpus: doublePrecision("cpus"),
   memory: text("memory"),
+  /** Seconds; null: as the server is set; 0: never. */
+  ttlSeconds: integer("ttl_seconds"),
+  idleSeconds: integer("idle_seconds"),
   credentialKind: text("credential_kind").$type<"token" | "ssh">(),
   credentialSealed: text("credential_sealed"),
   credentialChangedAt: at("credential_changed_at"),

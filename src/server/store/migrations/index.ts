@@ -1,5 +1,6 @@
 import { sql as ground } from "./0001_ground.js";
 import { sql as deployments } from "./0002_deployments.js";
+import { sql as life } from "./0003_life.js";
 import { sql as handBack } from "./0005_hand_back.js";
 import type { Migration } from "./migration.js";
 
@@ -7,5 +8,6 @@ import type { Migration } from "./migration.js";
 export const migrations: readonly Migration[] = [
   { name: "0001_ground", sql: ground },
   { name: "0002_deployments", sql: deployments },
+  { name: "0003_life", sql: life },
   { name: "0005_hand_back", sql: handBack },
 ];
