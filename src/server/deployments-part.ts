@@ -19,7 +19,7 @@ import { lifeRoutes } from "./life/index.js";
 import { createMetrics, measureAnswers, metricsRoute } from "./metrics/index.js";
 import type { MakePart } from "./part.js";
 import { dispatchQueued, type QueueDeps, queueRoutes } from "./queue/index.js";
-import { type ReconcileSettings, startReconciler } from "./reconciler/index.js";
+import { type ReconcilerDeps, type ReconcileSettings, startReconciler } from "./reconciler/index.js";
 import {
   type ClaimDeps,
   claim,
@@ -45,6 +45,7 @@ export interface DeploymentsOptions extends Partial<ReconcileSettings> {
   /** Milliseconds between runs of the reconciler. Default 5000. */
   readonly reconcileMs?: number;
   readonly follow?: Partial<FollowTimes>;
+  readonly retention?: Partial<ReconcilerDeps["retention"]>;
   readonly streams?: StreamOptions;
 }
 
@@ -97,6 +98,14 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
       repairConsumer: link.repairConsumer,
       settings,
       everyMs: options.reconcileMs ?? 5 * seconds,
+      retention: {
+        eventsKeepMs: config.eventsKeepMs,
+        eventsKeepCount: config.eventsKeepCount,
+        removeAtOnce: 2000,
+        removalsARun: 20,
+        everyMs: 10 * minutes,
+        ...options.retention,
+      },
     });
 
     const heard = newestOnly<Heartbeat>(

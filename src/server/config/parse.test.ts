@@ -24,6 +24,8 @@ describe("the server's settings", () => {
       ingress: { scheme: "http", domain: "localhost", port: null },
       allowLocalRepositories: false,
       jobExpiryMs: 3600_000,
+      eventsKeepMs: 30 * 24 * 3600_000,
+      eventsKeepCount: 2_000_000,
       metricsToken: null,
       logLevel: "info",
     });
@@ -44,6 +46,8 @@ describe("the server's settings", () => {
       GALLEY_INGRESS_PORT: "",
       GALLEY_TRUSTED_PROXIES: "10.0.0.0/8,::1",
       GALLEY_JOB_EXPIRY: "90m",
+      GALLEY_EVENTS_KEEP_DAYS: "7",
+      GALLEY_EVENTS_KEEP_COUNT: "10000",
       GALLEY_METRICS_TOKEN: "prometheus-knows-it",
     });
     expect(config).toMatchObject({
@@ -59,6 +63,8 @@ describe("the server's settings", () => {
       ingress: { scheme: "https", domain: "previews.example.org", port: null },
       trustedProxies: ["10.0.0.0/8", "::1"],
       jobExpiryMs: 90 * 60_000,
+      eventsKeepMs: 7 * 24 * 3600_000,
+      eventsKeepCount: 10_000,
       metricsToken: "prometheus-knows-it",
     });
   });
@@ -79,6 +85,9 @@ describe("the server's settings", () => {
     ["GALLEY_TRUSTED_PROXIES", "proxy"],
     ["GALLEY_HOST", "everywhere"],
     ["GALLEY_ALLOW_LOCAL_REPOSITORIES", "maybe"],
+    ["GALLEY_EVENTS_KEEP_DAYS", "0"],
+    ["GALLEY_EVENTS_KEEP_DAYS", "1.5"],
+    ["GALLEY_EVENTS_KEEP_COUNT", "9999"],
     ["GALLEY_JOB_EXPIRY", "0m"],
     ["GALLEY_JOB_EXPIRY", "3600"],
     ["GALLEY_JOB_EXPIRY", "31d"],

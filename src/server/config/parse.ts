@@ -33,6 +33,10 @@ export interface ServerConfig {
   readonly jobExpiryMs: number;
   /** What holds for projects that do not say otherwise, in milliseconds; 0: never. */
   readonly life: { readonly ttlMs: number; readonly idleMs: number };
+  /** Milliseconds after a deployment's end until its events are removed. */
+  readonly eventsKeepMs: number;
+  /** Most events of all deployments together. */
+  readonly eventsKeepCount: number;
   /** What has to be shown to read the metrics; null: nothing. */
   readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
@@ -95,6 +99,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       ttlMs: read("GALLEY_PREVIEW_TTL") ?? 14 * 24 * 3600_000,
       idleMs: read("GALLEY_PREVIEW_IDLE") ?? 2 * 3600_000,
     },
+    eventsKeepMs: (read("GALLEY_EVENTS_KEEP_DAYS") ?? 30) * 24 * 3600_000,
+    eventsKeepCount: read("GALLEY_EVENTS_KEEP_COUNT") ?? 2_000_000,
     metricsToken: read("GALLEY_METRICS_TOKEN") ?? null,
     logLevel: read("GALLEY_LOG_LEVEL") ?? ("info" as const),
   };

@@ -174,6 +174,20 @@ export const settings = {
       "How long a preview without requests runs until it hibernates, unless its project says otherwise.",
     fallback: "2h",
   }),
+  GALLEY_EVENTS_KEEP_DAYS: setting({
+    schema: text.transform(refusing((value) => wholeNumber(value, 1, 3650))),
+    accepted: "a whole number from 1 to 3650",
+    purpose:
+      "Days after a deployment's end until its events and log lines are removed, unless its containers still serve. The deployment and its failure stay.",
+    fallback: "30",
+  }),
+  GALLEY_EVENTS_KEEP_COUNT: setting({
+    schema: text.transform(refusing((value) => wholeNumber(value, 10_000, 1_000_000_000))),
+    accepted: "a whole number from 10000 to 1000000000",
+    purpose:
+      "Events of all deployments together; beyond that, those of the deployments that ended first are removed.",
+    fallback: "2000000",
+  }),
   GALLEY_METRICS_TOKEN: setting({
     schema: text.transform(refusing((value) => (/^[!-~]{16,200}$/.test(value) ? value : undefined))),
     accepted: "16 to 200 characters without blanks",
@@ -195,6 +209,11 @@ function postgresUrl(value: string): string | undefined {
   if (protocol !== "postgres:" && protocol !== "postgresql:") return undefined;
   // A Unix socket is named in the query, as libpq does: postgres:///db?host=/run/postgresql
   return (hostname !== "" || searchParams.has("host")) && pathname.length > 1 ? value : undefined;
+}
+
+function wholeNumber(value: string, least: number, most: number): number | undefined {
+  const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+  return number >= least && number <= most ? number : undefined;
 }
 
 /** Milliseconds. */

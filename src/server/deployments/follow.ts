@@ -71,8 +71,9 @@ export async function* follow(
       }
       if (final) {
         finalSince ??= Date.now();
-        const { lastSeq, attempt } = deployment;
-        const whole = lastSeq === null || (await countEvents(db, id, attempt)) >= lastSeq;
+        const { lastSeq, attempt, eventsRemovedAt } = deployment;
+        const whole =
+          lastSeq === null || eventsRemovedAt !== null || (await countEvents(db, id, attempt)) >= lastSeq;
         // Events that were stored while they were counted are read in one more round.
         const late = Date.now() - finalSince >= stragglersMs;
         if ((whole || late) && (await eventsAfter(db, id, last, 1)).length === 0) {

@@ -27,6 +27,9 @@ export const deploymentView = z.object({
   createdAt: time,
   claimedAt: time.nullable(),
   finishedAt: time.nullable(),
+  eventsRemovedAt: time
+    .nullable()
+    .describe("When its events and log lines were removed, as they were too old or too many."),
   duration: z.int().nullable().describe("Milliseconds from claim to end, by the agent."),
   url: z.string().nullable(),
   services: z.array(z.unknown()).nullable().describe("As `deployment.finished` has them."),
@@ -89,6 +92,7 @@ export function viewDeployment({
     createdAt: row.createdAt.toISOString(),
     claimedAt: iso(row.claimedAt),
     finishedAt: iso(row.finishedAt),
+    eventsRemovedAt: iso(row.eventsRemovedAt),
     duration: row.duration,
     url: row.url,
     services: row.services,

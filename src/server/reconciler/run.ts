@@ -4,6 +4,7 @@ import { dispatchQueued } from "../queue/index.js";
 import { type ActDeps, act } from "./act.js";
 import { type InspectJobs, observeDatabase, observeJobs } from "./observe.js";
 import { type JobsState, type ReconcileSettings, reconcile } from "./reconcile.js";
+import { type RetentionSettings, removeOldEvents } from "./remove-old-events.js";
 
 export interface ReconcilerDeps extends Omit<ActDeps, "settings" | "bus"> {
   readonly bus: AgentDeps["bus"];
@@ -12,6 +13,10 @@ export interface ReconcilerDeps extends Omit<ActDeps, "settings" | "bus"> {
   readonly settings: ActDeps["settings"] & ReconcileSettings;
   /** Milliseconds between runs. */
   readonly everyMs: number;
+  readonly retention: RetentionSettings & {
+    /** Milliseconds between looks for events that are too old or too many. */
+    readonly everyMs: number;
+  };
 }
 
 export interface Reconciler {
@@ -29,9 +34,15 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
   let timer: NodeJS.Timeout | undefined;
   let last: Promise<void> = Promise.resolve();
   let stopped = false;
+  let nextRemoval = since;
 
+  const removeOld = async () => {
+    if (deps.now() < nextRemoval) return;
+    const more = await removeOldEvents(deps, deps.retention);
+    nextRemoval = more ? 0 : deps.now() + deps.retention.everyMs;
+  };
   const run = (): Promise<void> => {
-    const next = last.then(() => runOnce(deps, since));
+    const next = last.then(() => runOnce(deps, since)).then(removeOld);
     last = next.catch(() => {}); // the caller has it
     return next;
   };
