@@ -32,6 +32,7 @@ test("two variables are enough, the rest has the defaults of the documentation",
     defaultCpus: 1.5,
     defaultMemory: 1024 ** 3,
     drainMs: 300_000,
+    switchMs: 8_000,
     healthPort: 9465,
     logLevel: "info",
   });

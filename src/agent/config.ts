@@ -26,6 +26,8 @@ export interface AgentConfig {
   readonly defaultMemory: number;
   /** Milliseconds that running deployments get to finish after SIGTERM. */
   readonly drainMs: number;
+  /** Milliseconds that replaced containers go on after the routes have switched. */
+  readonly switchMs: number;
   /** Port on 127.0.0.1 of /healthz and /metrics; 0: any free one. */
   readonly healthPort: number;
   readonly allowLocalRepositories: boolean;
@@ -187,6 +189,12 @@ const variables = {
       "How long running deployments get to finish after SIGTERM; what has not by then is handed back. A second signal ends at once.",
     fallback: "300",
   }),
+  GALLEY_SWITCH_SECONDS: variable(whole.refine(within(0, 600)), {
+    accepted: "a whole number from 0 to 600",
+    meaning:
+      "How long replaced containers go on after the routes have switched: three for the proxy to notice, the rest for requests that they have begun to answer.",
+    fallback: "8",
+  }),
   GALLEY_HEALTH_PORT: variable(whole.refine(within(0, 65_535)), {
     accepted: "a port; 0 for any free one",
     meaning: "Where /healthz and /metrics answer, on 127.0.0.1.",
@@ -230,6 +238,7 @@ const configSchema = z
       defaultCpus: found.GALLEY_DEFAULT_CPUS,
       defaultMemory: found.GALLEY_DEFAULT_MEMORY,
       drainMs: found.GALLEY_DRAIN_SECONDS * 1000,
+      switchMs: found.GALLEY_SWITCH_SECONDS * 1000,
       healthPort: found.GALLEY_HEALTH_PORT,
       allowLocalRepositories: found.GALLEY_ALLOW_LOCAL_REPOSITORIES,
       logLevel: found.GALLEY_LOG_LEVEL,

@@ -39,6 +39,7 @@ export interface RunnerOptions {
     | "publicNetwork"
     | "previewPool"
     | "probeImage"
+    | "switchMs"
     | "tlsEnabled"
     | "certResolver"
   >;
@@ -246,6 +247,7 @@ async function start(
     secrets: job.secrets,
     pool: config.previewPool,
     publicNetwork: config.publicNetwork,
+    switchMs: config.switchMs,
     ...(config.probeImage ? { probe: containerProbe(docker, owner, config.probeImage) } : {}),
     onState: (service, state) => void tell({ type: "service.state", state, detail: null }, service),
     onHook: (event) => void tell(hookEvent(event), event.service),

@@ -18,5 +18,4 @@ export {
   startEnvironment,
 } from "./start.js";
 export { type StopOptions, stopEnvironment } from "./stop.js";
-export type { SwitchTimes } from "./switch-over.js";
 export { type ServiceEvent, watchServices } from "./watch-services.js";

@@ -9,7 +9,7 @@ import { ensureEnvironmentNetwork, type NetworkOptions } from "./network.js";
 import { directProbe, type Probe } from "./probe.js";
 import { connectProxy } from "./proxy.js";
 import { removeLeftHooks } from "./stop.js";
-import { openGates, removeReplaced, type SwitchTimes, undo } from "./switch-over.js";
+import { openGates, removeReplaced, undo } from "./switch-over.js";
 import { bringUp } from "./up.js";
 
 export interface StartOptions extends NetworkOptions, PlanOptions {
@@ -17,7 +17,8 @@ export interface StartOptions extends NetworkOptions, PlanOptions {
   readonly deployment: string;
   /** How health is asked. Default: from this process, by address. */
   readonly probe?: Probe | undefined;
-  readonly times?: SwitchTimes | undefined;
+  /** Milliseconds that old containers go on after the routes have switched. Default: 8,000. */
+  readonly switchMs?: number | undefined;
   readonly onState?: (service: string, state: "starting" | "healthy" | "unchanged" | "removed") => void;
   readonly onHook?: ((event: HookEvent) => void) | undefined;
 }
@@ -89,7 +90,7 @@ export async function startEnvironment(
     owner,
     number,
     replaced,
-    times: options.times,
+    switchMs: options.switchMs,
     signal,
     onNote: options.onNote,
   });

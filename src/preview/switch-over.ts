@@ -20,14 +20,11 @@ import { STOP_SECONDS } from "./stop.js";
 import type { Made } from "./up.js";
 import { waitUntilUp } from "./wait.js";
 
-/** Milliseconds that a switch takes beside what containers need. */
-export interface SwitchTimes {
-  /** From the moment that the new containers may be asked to the one that nobody asks the old ones any more. Default 3,000: Traefik looks at most every two seconds. */
-  readonly route?: number | undefined;
-  /** More for requests that the old ones have begun to answer, before they are told to end. Default 5,000. */
-  readonly drain?: number | undefined;
-}
-
+/**
+ * Milliseconds that old containers go on after the routes have switched. Traefik looks at most every two seconds, so that for three
+ * requests may still come; the rest is for those that they have begun to answer.
+ */
+const SWITCH_MS = 8_000;
 const OPEN_POLL_MS = 100;
 /** Milliseconds in which the engine has to have noticed an open gate. */
 const OPEN_LIMIT_MS = 60_000;
@@ -73,18 +70,17 @@ export interface ReplacedOptions {
   readonly owner: Owner;
   readonly number: number;
   readonly replaced: readonly FoundService[];
-  readonly times: SwitchTimes | undefined;
+  readonly switchMs: number | undefined;
   readonly onNote: ((text: string) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Removes what the new containers stand in for: first what requests were sent to, after a drain, then what that needed. */
 export async function removeReplaced(docker: Docker, options: ReplacedOptions): Promise<void> {
-  const { owner, number, replaced, times, onNote, signal } = options;
-  const { route = 3_000, drain = 5_000 } = times ?? {};
+  const { owner, number, replaced, switchMs = SWITCH_MS, onNote, signal } = options;
   const limit = AbortSignal.timeout(UNDO_MS);
   const served = replaced.filter(({ check, running }) => check.routed && running);
-  if (served.length > 0) await delay(route + drain, undefined, { signal }).catch(() => {});
+  if (served.length > 0) await delay(switchMs, undefined, { signal }).catch(() => {});
   try {
     const remove = ({ id }: FoundService, either: AbortSignal) =>
       removeContainer(docker, id, either, STOP_SECONDS.service);

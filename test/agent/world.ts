@@ -236,6 +236,7 @@ export async function startWorld(
           GALLEY_AGENT_TOKEN: bootstrapToken,
           GALLEY_DATA_DIR: dataDirectory,
           GALLEY_HEALTH_PORT: "0",
+          GALLEY_SWITCH_SECONDS: "1",
           ...(pool ? { GALLEY_PREVIEW_POOL: pool } : {}),
         },
       };

@@ -1,10 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { connect } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { connectDocker, type Docker, inspectContainer } from "../../src/docker/index.js";
@@ -28,6 +25,7 @@ import {
   serve,
   soon,
 } from "./engine-docker.js";
+import { relayTo } from "./relay.js";
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -164,38 +162,17 @@ onEachEngine(
 
     test("what happened while the engine was out of reach is seen when it is back", async () => {
       const one = await previewOf(1, { web: web("one") });
-      const folder = mkdtempSync(join(tmpdir(), "galley-relay-"));
-      cleanUp.push(() => rmSync(folder, { recursive: true }));
-      const socketPath = join(folder, "docker.sock");
-      const through = new Set<Socket>();
-      const relay = createServer((from) => {
-        const to = connect(engine.dockerHost.slice("unix://".length));
-        for (const socket of [from, to]) {
-          through.add(socket);
-          socket
-            .on("error", () => {})
-            .on("close", () => {
-              through.delete(socket);
-              from.destroy();
-              to.destroy();
-            });
-        }
-        from.pipe(to).pipe(from);
-      }).listen(socketPath);
-      const cut = () =>
-        new Promise<void>((resolve) => {
-          relay.close(() => resolve());
-          for (const socket of through) socket.destroy();
-        });
+      const relay = relayTo(engine);
+      cleanUp.push(() => relay.remove());
+      const { socketPath } = relay;
       const port = await ingressOn(await connectDocker({ socketPath }));
       expect((await askHost(port, one.host)).status).toBe(200);
-      await cut();
+      await relay.cut();
       const two = await previewOf(2, { web: web("two") });
       expect((await askHost(port, one.host)).status).toBe(200);
       expect((await askHost(port, two.host)).status).toBe(404);
       await stopEnvironment(docker, one.owner, soon(), { graceSeconds: 0 });
-      relay.listen(socketPath);
-      cleanUp.push(cut);
+      relay.restore();
       await askUntil(port, two.host, ({ status }) => status === 200);
       expect((await askHost(port, one.host)).status).toBe(404);
     });

@@ -104,6 +104,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       GALLEY_ALLOW_LOCAL_REPOSITORIES: "true",
       // Longer than anything should take while a person waits in front of the terminal.
       GALLEY_DRAIN_SECONDS: String(drainMs / 1000 - 5),
+      // The ingress notices at once.
+      GALLEY_SWITCH_SECONDS: "3",
     });
     const ingress = galley("ingress", ["ingress", "--port", String(ports.ingress)], {});
     await ingress.ready(() => listens(ports.ingress), startMs, signal);
