@@ -44,13 +44,20 @@ test("what nobody asks from outside has no gate, nor has a machine that we know 
   expect(checkOf(service(), { ...about, gateable: false }).gated).toBe(false);
 });
 
-test("what another one waits for, or what shall not be started again, is meant to end", () => {
+test("what another one waits for has to end, and what is not to be started again may", () => {
   const inside = { ...about, routed: false };
-  expect(checkOf(service(), { ...inside, completed: true })).toMatchObject({ once: true, seconds: 600 });
-  expect(checkOf(service({ restart: "no" }), inside).once).toBe(true);
-  expect(checkOf(service({ restart: "on-failure" }), inside).once).toBe(true);
-  expect(checkOf(service({ restart: "no" }), about).once).toBe(false);
-  expect(checkOf(service(), inside).once).toBe(false);
+  expect(checkOf(service(), { ...inside, completed: true })).toMatchObject({
+    once: true,
+    mayEnd: true,
+    seconds: 600,
+  });
+  expect(checkOf(service({ restart: "no" }), inside)).toMatchObject({
+    once: false,
+    mayEnd: true,
+    seconds: 60,
+  });
+  expect(checkOf(service({ restart: "on-failure" }), inside)).toMatchObject({ once: false, mayEnd: true });
+  expect(checkOf(service(), inside)).toMatchObject({ once: false, mayEnd: false });
 });
 
 test("a check is read again from its label, and a broken label asks for nothing but that it runs", () => {

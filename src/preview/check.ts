@@ -13,8 +13,10 @@ const schema = z.object({
   gated: z.boolean(),
   /** It has a host name. */
   routed: z.boolean(),
-  /** It is meant to end. */
+  /** Another one waits for its end. */
   once: z.boolean(),
+  /** It may end, with exit code 0: its restart policy says so. */
+  mayEnd: z.boolean(),
   seconds: z.number(),
 });
 
@@ -48,7 +50,6 @@ export function checkOf(
   },
 ): Check {
   const { health, healthCheck, expose, restart } = service;
-  const once = completed || (!routed && (restart === "no" || restart === "on-failure"));
   const own = typeof healthCheck === "object" || (imageChecks && healthCheck !== "none");
   // The manifest's own question counts for more than what an image brings along, and one of the two has the place in the container.
   const gated =
@@ -61,10 +62,11 @@ export function checkOf(
     engine,
     gated,
     routed,
-    once,
+    once: completed,
+    mayEnd: completed || restart === "no" || restart === "on-failure",
     seconds:
       health?.timeoutSeconds ??
-      (once ? ONCE_PATIENCE_S : engine ? ENGINE_PATIENCE_S + startPeriod(service) : PATIENCE_S),
+      (completed ? ONCE_PATIENCE_S : engine ? ENGINE_PATIENCE_S + startPeriod(service) : PATIENCE_S),
   };
 }
 
@@ -74,7 +76,8 @@ function startPeriod({ healthCheck }: Service): number {
 
 /** What a container's label says; of one without, that it only has to run. */
 export function readCheck(labels: Readonly<Record<string, string>>): Check {
-  const nothing = { needs: [], engine: false, gated: false, routed: false, once: false, seconds: PATIENCE_S };
+  const not = { engine: false, gated: false, routed: false, once: false, mayEnd: false };
+  const nothing = { needs: [], ...not, seconds: PATIENCE_S };
   try {
     const read = schema.safeParse(JSON.parse(labels[labelKeys.check] ?? ""));
     return read.success ? read.data : nothing;

@@ -2,7 +2,15 @@ import { expect, test } from "vitest";
 import { decide, type Wanted } from "./decide.js";
 import type { FoundService } from "./found.js";
 
-const check = { needs: [], engine: false, gated: false, routed: false, once: false, seconds: 60 };
+const check = {
+  needs: [],
+  engine: false,
+  gated: false,
+  routed: false,
+  once: false,
+  mayEnd: false,
+  seconds: 60,
+};
 const wanted = (
   name: string,
   more: { needs?: string[]; settings?: string } & Partial<Wanted> = {},
@@ -14,7 +22,7 @@ const wanted = (
   },
   settings: more.settings ?? "same",
   inPlace: more.inPlace ?? false,
-  once: more.once ?? false,
+  mayEnd: more.mayEnd ?? false,
 });
 const found = (service: string, number: number, more: Partial<FoundService> = {}): FoundService => ({
   id: `${service}-${number}-id`,
@@ -93,11 +101,11 @@ test("a container that knows another one than the one that stays does not stay",
   expect(all.get("web")?.stays).toBeUndefined();
 });
 
-test("what has ended is made anew unless it was meant to end, and what keeps nothing always is", () => {
+test("what has ended is made anew unless it may, and what keeps nothing always is", () => {
   const stays = (one: Wanted, there: Partial<FoundService>) =>
     decisions([one], [found("x", 1, there)]).get("x")?.stays !== undefined;
   expect(stays(wanted("x"), { running: false, completed: true })).toBe(false);
-  expect(stays(wanted("x", { once: true }), { running: false, completed: true })).toBe(true);
-  expect(stays(wanted("x", { once: true }), { running: false, completed: false })).toBe(false);
+  expect(stays(wanted("x", { mayEnd: true }), { running: false, completed: true })).toBe(true);
+  expect(stays(wanted("x", { mayEnd: true }), { running: false, completed: false })).toBe(false);
   expect(stays(wanted("x", { service: { name: "x", dependsOn: [], ephemeral: true } }), {})).toBe(false);
 });

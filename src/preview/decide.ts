@@ -8,8 +8,8 @@ export interface Wanted {
   readonly settings: string;
   /** Two of its containers would write to the same volume: the old one stops before the new one starts. */
   readonly inPlace: boolean;
-  /** It is meant to end. */
-  readonly once: boolean;
+  /** It may end, with exit code 0, and is not run again for that. */
+  readonly mayEnd: boolean;
 }
 
 /** What becomes of a service. */
@@ -76,12 +76,12 @@ export function decide(
 }
 
 function mayStay(
-  { service, settings, once }: Wanted,
+  { service, settings, mayEnd }: Wanted,
   candidate: FoundService,
   chosen: ReadonlyMap<string, FoundService | undefined>,
 ): boolean {
   if (service.ephemeral || candidate.settings !== settings) return false;
-  if (!candidate.running && !(once && candidate.completed)) return false;
+  if (!candidate.running && !(mayEnd && candidate.completed)) return false;
   return service.dependsOn.every(({ service: needed }) => {
     const container = chosen.get(needed);
     return container !== undefined && candidate.links[needed] === container.name;

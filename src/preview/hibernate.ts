@@ -54,7 +54,7 @@ export interface WakeOptions {
 
 /**
  * Starts a hibernated environment's containers again, each after those that it depends on, and resolves when all are up and may be asked.
- * What has run to its end (a migration) is not run again. Idempotent: what runs already is only waited for.
+ * What others wait for to its end (a migration) is not run again. Idempotent: what runs already is only waited for.
  *
  * @returns how many containers run
  * @throws not_found when nothing of it is on the engine; else as `startEnvironment`

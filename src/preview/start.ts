@@ -70,7 +70,7 @@ export async function startEnvironment(
       service,
       settings,
       inPlace,
-      once: check.once,
+      mayEnd: check.mayEnd,
     })),
     found,
     (service) => containerName(network, service, number),

@@ -27,8 +27,8 @@ export interface WaitOptions {
 
 /**
  * Waits until a service is up: `health.path` answers over HTTP where the manifest has one; the engine's health check says so where one is
- * left to it; a public service without either answers on its port; another one has lived for a second. What is meant to end has
- * ended with exit code 0.
+ * left to it; a public service without either answers on its port; another one has lived for a second. What another
+ * one waits for has ended with exit code 0; what may end may have.
  *
  * @throws GalleyError container_failed when it ended, container_unhealthy at the deadline; both with its last lines
  */
@@ -56,7 +56,8 @@ export async function waitUntilUp(
     }
     before ??= state.restarts;
     outOfMemory ||= state.outOfMemory;
-    if (check.once && !state.running && !state.restarting && !state.created && state.exitCode === 0) return;
+    const ended = !state.running && !state.restarting && !state.created;
+    if (check.mayEnd && ended && state.exitCode === 0) return;
     if (!state.running || state.restarts - before > MAX_RESTARTS) {
       const log = await lastLogLines(docker, id, LOG_LINES, signal);
       throw endedError(`service ${service}`, endOf(state, state.restarts, outOfMemory), log);

@@ -108,9 +108,10 @@ onEachEngine(
 
     test("what runs to its end is not run again by waking, and nothing to wake is an error", async () => {
       const one = made({ once: { image: "busybox", command: ["sh", "-c", "echo ran"] }, idle });
+      const until = { service: "once", until: "completed" as const };
       const manifest = {
         services: one.manifest.services.map((service) =>
-          service.name === "once" ? { ...service, restart: "no" as const } : service,
+          service.name === "idle" ? { ...service, dependsOn: [until] } : service,
         ),
       };
       const running = await startEnvironment(docker, manifest, one.options);
