@@ -14,7 +14,11 @@ export function registerUp(program: Command): void {
     .option("--pr <project#number>", "a pull request to deploy, repeatable", collect, [])
     .option("--port <number>", "port of the previews' URLs (default: the last one, at first 8000)")
     .option("--data-dir <path>", "where everything is kept (default: ~/.local/share/galley)")
-    .option("--nats-server <path>", "the nats-server to run", "nats-server")
+    .option(
+      "--nats-server <path>",
+      "the nats-server to run, or docker[:IMAGE] for a container",
+      "nats-server",
+    )
     .option("--progress <kind>", "auto, tty, plain or quiet")
     .addHelpText(
       "after",
@@ -38,7 +42,11 @@ Exit codes: 0 ended by Ctrl-C, 1 something failed, 2 wrong usage, 130 interrupte
       "Removes the containers, networks and volumes of every preview on this machine's Galley, which is started for that where it does not run. Projects, history, images and caches stay.",
     )
     .option("--data-dir <path>", "the directory that `galley up` had")
-    .option("--nats-server <path>", "the nats-server to run", "nats-server")
+    .option(
+      "--nats-server <path>",
+      "the nats-server to run, or docker[:IMAGE] for a container",
+      "nats-server",
+    )
     .action(async (flags: DownFlags) => {
       const { runLocalDown } = await import("./up/run-local-down.js");
       process.exitCode = await runLocalDown(flags, process);

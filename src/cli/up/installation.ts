@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { agentsAnswer } from "../api/answers.js";
 import type { Api } from "../api/client.js";
+import { busImage, busInDocker, removeBusContainer } from "./bus-container.js";
 import { type Child, startChild } from "./child.js";
 import { type Layout, readSecrets } from "./layout.js";
 import { endLeftovers, noteEnded, type RunState, readRunState, writeRunState } from "./leftovers.js";
@@ -10,7 +11,7 @@ import { agentToken, localAgent, signIn } from "./sign-in.js";
 
 export interface InstallationOptions {
   readonly layout: Layout;
-  /** Path of a nats-server, 2.9 or newer; `docker`: its image, from Docker Hub. */
+  /** Path of a nats-server, 2.9 or newer; `docker` or `docker:IMAGE`: a container of that image. */
   readonly natsServer: string;
   /** Port of the previews' URLs; 0: the last one, else any. */
   readonly port: number;
@@ -34,6 +35,8 @@ export interface Installation {
 
 /** Starting includes migrations on a slow disk; the agent asks the engine many things. */
 const startMs = 60_000;
+/** The image of the bus may have to be fetched first. */
+const pullMs = 300_000;
 /** What the agent gets to end what it has; its own grace period is shorter. */
 const drainMs = 45_000;
 const stopMs = 15_000;
@@ -46,6 +49,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const { layout, signal, say } = options;
   const before = readRunState(layout);
   if (before) await endLeftovers(layout, before, signal);
+  const image = busImage(options.natsServer);
+  if (image) await removeBusContainer(layout, options.env);
   const ports = {
     ingress: await freePort(options.port || (before?.ports.ingress ?? 8000)),
     server: await freePort(before?.ports.server ?? 8001),
@@ -75,13 +80,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const url = `http://localhost:${ports.server}`;
     const natsUrl = `nats://127.0.0.1:${ports.bus}`;
     say("starting the bus and the server");
-    const inDocker = options.natsServer === "docker";
-    const config = await busConfig(layout, ports.bus, inDocker ? "0.0.0.0" : "127.0.0.1");
-    const { command, args } = inDocker
-      ? busInDocker(layout, ports.bus, config)
+    const config = await busConfig(layout, ports.bus, image ? "0.0.0.0" : "127.0.0.1");
+    const { command, args } = image
+      ? busInDocker(layout, image, ports.bus, config)
       : { command: options.natsServer, args: ["--config", config] };
     const bus = start("bus", command, args, options.env);
-    await bus.ready(() => listens(ports.bus), startMs, signal);
+    await bus.ready(() => listens(ports.bus), image ? pullMs : startMs, signal);
     const server = galley("server", ["server"], {
       GALLEY_DATA_DIR: layout.server,
       GALLEY_MASTER_KEY: secrets.masterKey,
@@ -138,19 +142,6 @@ async function busConfig(layout: Layout, port: number, host: string): Promise<st
     port,
     directory: layout.bus,
   });
-}
-
-/** Where there is no nats-server but Docker Hub can be reached. The container is the process: it goes when that ends. */
-function busInDocker({ root }: Layout, port: number, config: string): { command: string; args: string[] } {
-  const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
-  return {
-    command: "docker",
-    args: [
-      ...["run", "--rm", "--name", `galley-bus-${port}`, "--user", user, "--entrypoint", "/nats-server"],
-      ...["--publish", `127.0.0.1:${port}:${port}`, "--volume", `${root}:${root}`],
-      ...["nats:2.12", "--config", config],
-    ],
-  };
 }
 
 const listens = (port: number) =>
