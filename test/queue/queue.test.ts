@@ -309,6 +309,24 @@ onEachDatabase((databases) => {
       expect(found).toEqual(all.map(({ id }) => id));
     });
 
+    test("the newest of each environment stands in the list of environments", async () => {
+      const first = await begin();
+      await first.finish("running");
+      await world.deployment(first.deployment, ({ state }) => state === "running");
+      const second = await begin({ pr });
+      const other = await begin();
+      const { body } = await world.call<{ environments: { latest: Deployment }[] }>(
+        "GET",
+        "/environments?project=shop",
+      );
+      const latest = body.environments.map(({ latest }) => latest.id);
+      expect(latest).toContain(second.deployment);
+      expect(latest).toContain(other.deployment);
+      expect(latest).not.toContain(first.deployment);
+      await second.finish("running");
+      await other.finish("running");
+    });
+
     test("are described, all of them", async () => {
       const { body } = await world.call<{ paths: Record<string, Record<string, unknown>> }>(
         "GET",

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, lt, or, type SQL } from "drizzle-orm";
+import { and, desc, eq, inArray, isNull, lt, or, type SQL } from "drizzle-orm";
 import { GalleyError } from "../../errors/index.js";
 import { agents, type Database, deployments, environments, projects } from "../store/index.js";
 import type { EnvironmentRow } from "./rows.js";
@@ -82,6 +82,21 @@ export const listEnvironments = (db: Database, project?: string): Promise<Enviro
     .where(project === undefined ? undefined : eq(environments.projectId, project))
     .orderBy(desc(environments.updatedAt), desc(environments.id))
     .limit(1000);
+
+/** The newest deployment of each environment, by the environment's id. */
+export async function latestDeployments(
+  db: Database,
+  of: readonly string[],
+): Promise<Map<string, DeploymentWithPlace>> {
+  if (of.length === 0) return new Map();
+  const newest = db
+    .selectDistinctOn([deployments.environmentId], { id: deployments.id })
+    .from(deployments)
+    .where(inArray(deployments.environmentId, [...of]))
+    .orderBy(deployments.environmentId, desc(deployments.number));
+  const rows = await selectDeployments(db).where(inArray(deployments.id, newest));
+  return new Map(rows.map((row) => [row.environment.id, row]));
+}
 
 /** Whether something of a project runs, waits, or may be left on an agent that could still take it down. */
 export async function holdsOrRuns(db: Database, project: string): Promise<boolean> {

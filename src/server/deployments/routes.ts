@@ -4,7 +4,14 @@ import { type App, requireScope } from "../http/index.js";
 import { resumeAfter, sendEventStream } from "./event-stream.js";
 import { eventsAfter, logsAfter } from "./events.js";
 import type { FollowDeps } from "./follow.js";
-import { listDeployments, listEnvironments, projectByName, readDeployment, readEnvironment } from "./read.js";
+import {
+  latestDeployments,
+  listDeployments,
+  listEnvironments,
+  projectByName,
+  readDeployment,
+  readEnvironment,
+} from "./read.js";
 import { isFinal } from "./states.js";
 import { deploymentView, environmentView, viewDeployment, viewEnvironment } from "./views.js";
 
@@ -26,13 +33,30 @@ export function deploymentRoutes(app: App, deps: FollowDeps): void {
       schema: {
         tags: ["environments"],
         querystring: z.object({ project: z.string().max(40).optional().describe("Name of a project.") }),
-        response: { 200: z.object({ environments: z.array(environmentView) }) },
+        response: {
+          200: z.object({
+            environments: z.array(
+              environmentView.extend({
+                latest: deploymentView.nullable().describe("Its newest deployment."),
+              }),
+            ),
+          }),
+        },
       },
     },
     async ({ query: { project } }) => {
       const id = project === undefined ? undefined : (await projectByName(db, project)).id;
       const rows = await listEnvironments(db, id);
-      return { environments: rows.map((row) => viewEnvironment(row.environment, row.project)) };
+      const latest = await latestDeployments(
+        db,
+        rows.map(({ environment }) => environment.id),
+      );
+      return {
+        environments: rows.map(({ environment, project }) => {
+          const newest = latest.get(environment.id);
+          return { ...viewEnvironment(environment, project), latest: newest ? viewDeployment(newest) : null };
+        }),
+      };
     },
   );
 
