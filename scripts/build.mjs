@@ -1,10 +1,12 @@
-// npm run build: protocol code from proto/, TypeScript to dist/, and the command as a bundle in dist/cli/, with V8's
-// code cache beside it: loading and compiling some five hundred module files costs several times what a short command's work does.
+// npm run build: protocol code from proto/, TypeScript to dist/, the dashboard to dist/dashboard/, and the command as a bundle in
+// dist/cli/, with V8's code cache beside it: loading and compiling some five hundred module files costs several times what a short
+// command's work does.
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildDashboard } from "./dashboard.mjs";
 
 /** Loaded from node_modules by those commands alone that need them: servers, databases, what brings files of its own. */
 const resident = [
@@ -28,6 +30,8 @@ for (const args of [["scripts/codegen.mjs"], ["node_modules/typescript/bin/tsc",
 }
 // tsc sees only the declarations of the generated module.
 cpSync(join(root, "proto/gen"), join(root, "dist/proto/gen"), { recursive: true });
+
+await buildDashboard();
 
 const cli = join(root, "dist/cli");
 rmSync(cli, { recursive: true, force: true });

@@ -10,6 +10,7 @@ if (spawnSync(process.execPath, ["scripts/codegen.mjs"], { cwd: root, stdio: "in
 
 const checks = [
   ["types", npx("tsc"), ["-p", "tsconfig.json", "--noEmit"]],
+  ["types of the dashboard", npx("tsc"), ["-p", "src/dashboard/tsconfig.json", "--noEmit"]],
   ["biome", npx("biome"), ["ci", "--error-on-warnings", "--colors=off", "."]],
   ["buf lint", npx("buf"), ["lint"]],
   ["buf format", npx("buf"), ["format", "--diff", "--exit-code"]],

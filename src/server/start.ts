@@ -4,7 +4,7 @@ import { GalleyError } from "../errors/index.js";
 import { type AccountDeps, accountRoutes, createAuthenticator } from "./accounts/index.js";
 import { auditRoutes } from "./audit/routes.js";
 import type { ServerConfig } from "./config/index.js";
-import { type App, createHttp, type RateLimits } from "./http/index.js";
+import { type App, createHttp, findDashboard, type RateLimits } from "./http/index.js";
 import type { MakePart, Part } from "./part.js";
 import { createProjects, projectRoutes } from "./projects/index.js";
 import { unlock } from "./secrets/index.js";
@@ -73,6 +73,7 @@ export async function startServerOf(
       trustedProxies: config.trustedProxies,
       ...(options.limits ? { limits: options.limits } : {}),
       ready: running.flatMap(({ ready }) => ready ?? []),
+      dashboard: findDashboard(),
       api: (api) => {
         accountRoutes(api, { ...options.limits, store, publicUrl: config.publicUrl, now });
         auditRoutes(api, { store });

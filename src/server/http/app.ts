@@ -14,6 +14,8 @@ import { GalleyError } from "../../errors/index.js";
 import type { Store } from "../store/index.js";
 import { type Authenticator, publicAccess } from "./access.js";
 import { authenticateRoutes } from "./authenticate.js";
+import { addDashboard } from "./dashboard.js";
+import { readDashboard } from "./dashboard-files.js";
 import { errorAnswer } from "./error-answer.js";
 import { addSecurityHeaders } from "./headers.js";
 import { addHealth, type ReadyCheck } from "./health.js";
@@ -36,6 +38,8 @@ export interface HttpOptions {
   readonly api: (app: App) => void;
   /** Adds routes outside of /api/v1, such as /metrics. */
   readonly root?: (app: App) => void;
+  /** Folder of the built dashboard. Default: none is served. */
+  readonly dashboard?: string | undefined;
 }
 
 /**
@@ -115,6 +119,7 @@ export async function createHttp(options: HttpOptions): Promise<App> {
   );
   addHealth(app, options.store, options.ready ?? []);
   options.root?.(app);
+  if (options.dashboard !== undefined) addDashboard(app, readDashboard(options.dashboard));
   return app;
 }
 

@@ -13,6 +13,7 @@ export {
   sessionCookie,
 } from "./access.js";
 export { createHttp, type HttpOptions } from "./app.js";
+export { findDashboard } from "./dashboard-files.js";
 export type { ReadyCheck } from "./health.js";
 export { createLog, type LogLevel, logLevels } from "./log.js";
 export { type RateLimits, tooMany } from "./rate-limits.js";

@@ -1,0 +1,12 @@
+import type { ApiError } from "../api/client.js";
+
+/** What was refused, and what to do about it. Keeps no room while there is nothing to say. */
+export function Problem({ error }: { error: ApiError | undefined | null }) {
+  if (!error) return null;
+  return (
+    <div className="problem" role="alert">
+      <strong>{error.message}</strong>
+      {error.hint && <span>{error.hint}</span>}
+    </div>
+  );
+}

@@ -1,0 +1,119 @@
+// npm run screenshots: pictures of every view, light and dark, wide and 360 pixels narrow, of a made-up Galley: a real server and bus, and
+// agents that tell a story. They go to dist/screenshots.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TestAgent } from "../queue/agent.js";
+import { quick, startWorld } from "../queue/world.js";
+import type { TestDatabases } from "../support/databases.js";
+import { startGround } from "../support/ground-server.js";
+import { openPage, session, startBrowser } from "./browser.js";
+import { building, failing, running, story } from "./story.js";
+
+const root = mkdtempSync(join(tmpdir(), "galley-screenshots-"));
+const target = join(dirname(fileURLToPath(import.meta.url)), "../../screenshots");
+let count = 0;
+const databases: TestDatabases = {
+  kind: "pglite",
+  directory: () => root,
+  fresh: async () => ({ dataDir: join(root, `db${++count}`) }),
+};
+
+const world = await startWorld(databases, {
+  ...quick,
+  forgottenMs: 600_000,
+  unclaimedMs: 600_000,
+  lostMs: 600_000,
+});
+const ground = await startGround(await databases.fresh());
+const empty = await startGround(await databases.fresh());
+await empty.setUp();
+const browser = await startBrowser();
+
+const agent = await world.agent("rack-1", { slots: 4 });
+await world.call("POST", "/agents", { name: "rack-2" });
+await world.call("POST", "/projects", { name: "docs", url: "git@github.com:acme/docs.git" });
+await world.call("PUT", "/projects/shop/env", { env: { LOG_LEVEL: "debug", FEATURE_BASKET: "on" } });
+
+/** Deploys a pull request and tells its story; resolves with the deployment's id. */
+async function deploy(
+  pr: number,
+  ago: number,
+  tell: (s: ReturnType<typeof story>) => Promise<void>,
+): Promise<string> {
+  const { id } = await world.deploy({ pr });
+  const work = await (agent as TestAgent).take();
+  await work.settle();
+  await tell(story(work, agent.connection, agent.id, Date.now() - ago));
+  return id;
+}
+const up = await deploy(5, 3_600_000, async (s) => {
+  await building(s, "Show prices with tax");
+  await running(s);
+});
+await world.deployment(up, ({ state }) => state === "running");
+const failed = await deploy(7, 35_500, async (s) => {
+  await building(s);
+  await failing(s);
+});
+await world.deployment(failed, ({ final }) => final);
+const live = await deploy(9, 14_000, (s) => building(s, "Let the basket be empty <script>alert(1)</script>"));
+await world.deployment(live, ({ state }) => state === "building");
+await world.deploy({ ref: "main" });
+
+const shop = await world.call<{ environments: { id: string; name: string }[] }>("GET", "/environments");
+const environment = shop.body.environments.find(({ name }) => name === "pr-5")?.id;
+
+const views: readonly (readonly [name: string, url: string, path: string, signedIn: boolean])[] = [
+  ["set-up", ground.url, "/", false],
+  ["sign-in", world.url, "/", false],
+  ["first-steps", empty.url, "/", true],
+  ["first-agent", empty.url, "/admin/agents", true],
+  ["environments", world.url, "/", true],
+  ["environment", world.url, `/environments/${environment}`, true],
+  ["building", world.url, `/deployments/${live}`, true],
+  ["failed", world.url, `/deployments/${failed}`, true],
+  ["running", world.url, `/deployments/${up}`, true],
+  ["projects", world.url, "/projects", true],
+  ["project", world.url, "/projects/shop", true],
+  ["agents", world.url, "/admin/agents", true],
+];
+mkdirSync(target, { recursive: true });
+const sessions = new Map([
+  [world.url, await session(world.url)],
+  [empty.url, await session(empty.url)],
+]);
+const only = process.argv.slice(2);
+for (const [width, height] of [
+  [1280, 900],
+  [360, 760],
+] as const)
+  for (const dark of [false, true]) {
+    for (const [name, url, path, signedIn] of views) {
+      if (only.length > 0 && !only.includes(name)) continue;
+      const { page, faults, close } = await openPage(browser, {
+        url,
+        width,
+        height,
+        dark,
+        session: signedIn ? sessions.get(url) : undefined,
+      });
+      await page.goto(path);
+      await page.waitForLoadState("load");
+      await page.waitForTimeout(signedIn ? 900 : 400);
+      const file = join(
+        target,
+        `${name}-${width === 360 ? "narrow" : "wide"}-${dark ? "dark" : "light"}.png`,
+      );
+      await page.screenshot({ path: file, fullPage: !["building", "failed", "running"].includes(name) });
+      if (faults.length > 0) console.error(`${name}: ${faults.join("\n")}`);
+      await close();
+    }
+  }
+console.log(`the pictures are in ${target}`);
+await browser.close();
+await empty.close();
+await ground.close();
+await world.remove();
+rmSync(root, { recursive: true, force: true });
