@@ -1,14 +1,13 @@
 import {
   type Clock,
   createRenderer,
-  EventReplay,
   type ProgressOutput,
   type ProgressRenderer,
   type ProgressSettings,
-  readBuildEvent,
   safeName,
 } from "../../buildkit/index.js";
 import { safeJson } from "../safe-json.js";
+import { DeploymentServices } from "./deployment-services.js";
 import { EventClock } from "./event-clock.js";
 
 export interface ScreenOptions {
@@ -23,15 +22,6 @@ export interface ScreenOptions {
 
 type Event = { readonly [field: string]: unknown };
 
-interface Service {
-  readonly replay: EventReplay;
-  /** Of the plan. */
-  readonly image: string | undefined;
-}
-
-/** States of a service's container from which on nothing is built or pulled for it any more. */
-const begun: ReadonlySet<string> = new Set(["starting", "healthy", "unchanged"]);
-
 /**
  * Shows a deployment that happens elsewhere, from its events in their order: its builds with the renderers of `galley build`, and
  * what is done before and after them. On a terminal the lines before the builds are plain ones, then the picture is all there is.
@@ -39,7 +29,7 @@ const begun: ReadonlySet<string> = new Set(["starting", "healthy", "unchanged"])
 export class DeploymentScreen {
   readonly #options: ScreenOptions;
   readonly #clock: EventClock;
-  readonly #services = new Map<string | undefined, Service>();
+  readonly #services: DeploymentServices;
   #renderer: ProgressRenderer | undefined;
   #attempt = 0;
   #failureShown = false;
@@ -47,6 +37,8 @@ export class DeploymentScreen {
   constructor(options: ScreenOptions) {
     this.#options = options;
     this.#clock = new EventClock(options.clock);
+    const picture = options.settings.mode === "tty";
+    this.#services = new DeploymentServices({ renderer: () => this.#render(), picture });
   }
 
   /** A failed build was shown, with all that there is to say about it. */
@@ -59,14 +51,10 @@ export class DeploymentScreen {
     if (mode === "json") return this.#writeWhole(`${safeJson(event)}\n`);
     if (typeof event.attempt === "number" && event.attempt > this.#attempt) await this.#begin(event.attempt);
     this.#clock.show(event.at);
-    const service = typeof event.service === "string" ? event.service : undefined;
-    const build = readBuildEvent(event);
-    if (build) {
-      const { replay } = this.#service(service);
-      replay.show(build);
-      if (build.type === "build.finished" && build.outcome === "failed" && mode !== "rawjson")
-        this.#failureShown = true;
-    } else this.#showDeploymentEvent(event, service);
+    const build = this.#services.show(event);
+    if (!build) this.#showDeploymentEvent(event);
+    else if (build.type === "build.finished" && build.outcome === "failed" && mode !== "rawjson")
+      this.#failureShown = true;
   }
 
   /** A line about the deployment as a whole. */
@@ -80,7 +68,7 @@ export class DeploymentScreen {
   /** Something that is so now for all of it: a line, or on a terminal a word beside every build that goes on. */
   announce(text: string): void {
     if (this.#options.settings.mode !== "tty" || this.#renderer === undefined) this.line(text);
-    else for (const [name, { replay }] of this.#services) if (!replay.over) this.#renderer.note(name, text);
+    else this.#services.announce(text);
   }
 
   /** Nothing more will be shown. */
@@ -104,7 +92,7 @@ export class DeploymentScreen {
     });
   }
 
-  #showDeploymentEvent(event: Event, service: string | undefined): void {
+  #showDeploymentEvent(event: Event): void {
     const text = (value: unknown) => (typeof value === "string" ? value : "");
     switch (event.type) {
       case "deployment.state":
@@ -116,44 +104,7 @@ export class DeploymentScreen {
       case "deployment.note":
         this.line(text(event.text));
         break;
-      case "deployment.plan":
-        for (const planned of Array.isArray(event.services) ? event.services : []) {
-          if (typeof planned?.name !== "string") continue;
-          this.#service(planned.name, text(planned.image) || undefined);
-          this.#render().start(planned.name);
-        }
-        break;
-      case "service.state": {
-        if (service === undefined) break;
-        const state = text(event.state);
-        const { replay } = this.#service(service);
-        if (begun.has(state) && !replay.over) this.#end(service, "reused");
-        const detail = text(event.detail);
-        this.#render().note(service, detail ? `${state}: ${detail}` : state);
-        break;
-      }
-      case "deployment.finished":
-        for (const [name, { replay }] of this.#services)
-          if (!replay.over) this.#end(name, event.outcome === "running" ? "reused" : "cancelled");
-        break;
     }
-  }
-
-  // Of a service that nothing was built for. Only a picture has a row for it that would go on waiting.
-  #end(service: string | undefined, outcome: "reused" | "cancelled"): void {
-    if (outcome === "reused" && this.#options.settings.mode !== "tty") return;
-    const { replay, image } = this.#service(service);
-    const end = readBuildEvent({ type: "build.finished", outcome, image });
-    if (end) replay.show(end);
-  }
-
-  #service(name: string | undefined, image?: string): Service {
-    let service = this.#services.get(name);
-    if (service === undefined) {
-      service = { replay: new EventReplay(this.#render(), name), image };
-      this.#services.set(name, service);
-    }
-    return service;
   }
 
   #render(): ProgressRenderer {
@@ -171,7 +122,7 @@ export class DeploymentScreen {
   async #begin(attempt: number): Promise<void> {
     if (this.#attempt > 0) {
       await this.close();
-      this.#services.clear();
+      this.#services.forget();
       this.#failureShown = false;
       this.line(`attempt ${attempt}: the one before came to no end`);
     }

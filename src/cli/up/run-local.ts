@@ -62,7 +62,7 @@ export async function runLocal(flags: UpFlags, process: NodeJS.Process): Promise
     try {
       const requested = await Promise.all(pulls.map((pull) => requestDeployment(api, pull)));
       ended = await Promise.race([
-        followSideBySide(api, requested, renderer, signal),
+        followSideBySide(requested, { api, renderer, picture: settings.mode === "tty", signal }),
         installation.broken.then((sentence) => {
           throw new Error(sentence);
         }),
