@@ -197,7 +197,7 @@ describe.each(await natsVersions())("questions and plain messages on nats-server
     served.close();
   });
 
-  test("heartbeats arrive with whose they are, and malformed ones are dropped", async () => {
+  test("heartbeats arrive with whose they are, and malformed, oversized and foreign ones are dropped", async () => {
     const heard: [string, Heartbeat][] = [];
     const listening = await onHeartbeat({
       connection: server,
@@ -206,6 +206,14 @@ describe.each(await natsVersions())("questions and plain messages on nats-server
     });
     agent.connection.nats.publish(subjects.heartbeat("a1"), "{");
     agent.connection.nats.publish(subjects.heartbeat("a1"), JSON.stringify({ ...beat, slots: -1 }));
+    agent.connection.nats.publish(subjects.heartbeat("a1"), JSON.stringify({ ...beat, v: 2 }));
+    agent.connection.nats.publish(
+      subjects.heartbeat("a1"),
+      JSON.stringify({ ...beat, version: "x".repeat(300_000) }),
+    );
+    // The bus does not let one agent speak for another.
+    mallory.connection.nats.publish(subjects.heartbeat("a1"), JSON.stringify(beat));
+    await mallory.connection.nats.flush();
     expect(sendHeartbeat(agent.connection, "a1", beat)).toBe(true);
     await agent.connection.nats.flush();
     await server.nats.flush();
@@ -228,7 +236,15 @@ describe.each(await natsVersions())("questions and plain messages on nats-server
         if (command.type === "sync") arrived();
       },
     });
-    server.nats.publish(subjects.command("a1"), '{"v":1,"type":"explode"}');
+    for (const body of [
+      "",
+      "{",
+      '{"v":1,"type":"explode"}',
+      '{"v":2,"type":"sync"}',
+      "[1]",
+      "x".repeat(300_000),
+    ])
+      server.nats.publish(subjects.command("a1"), body);
     sendCommand(server, "mallory", { v: 1, type: "sync" });
     sendCommand(server, "a1", { v: 1, type: "cancel", deployment: "d1", reason: "superseded" });
     sendCommand(server, "a1", { v: 1, type: "sync" });
