@@ -27,7 +27,7 @@ export async function cleanUp(
       await rm(join(directory, left), { recursive: true, force: true });
     }
   }
-  for (const role of ["probe", "hook"])
+  for (const role of ["probe", "hook", "firewall"])
     for (const { id } of await findContainers(
       docker,
       { "sh.galley.agent": agent, "sh.galley.role": role },

@@ -17,6 +17,8 @@ export interface AgentConfig {
   readonly previewPool: string;
   /** Image with `node` from which health is asked; absent: from this process. */
   readonly probeImage: string | undefined;
+  /** Who sets the rules that keep previews from the engine's machine: `auto`, `off`, `host`, or an image. */
+  readonly firewall: string;
   readonly tlsEnabled: boolean;
   readonly certResolver: string | undefined;
   readonly maxParallelBuilds: number;
@@ -140,6 +142,12 @@ const variables = {
         "Services are asked for their health from a container of it. Needed where the agent itself is in a container; absent: it asks by itself.",
     },
   ),
+  GALLEY_FIREWALL: variable(z.string().min(1).max(300), {
+    accepted: "auto, off, host, or an image with a shell and iptables",
+    meaning:
+      "Who sets the firewall rules that keep previews from the engine's machine and from each other: the agent itself as root (auto says so where it cannot), or a container of an image, for an agent in a container.",
+    fallback: "auto",
+  }),
   GALLEY_TLS_ENABLED: variable(boolean, {
     accepted: "true or false",
     meaning: "Previews are served over https by the proxy.",
@@ -232,6 +240,7 @@ const configSchema = z
       publicNetwork: found.GALLEY_PUBLIC_NETWORK,
       previewPool: found.GALLEY_PREVIEW_POOL,
       probeImage: found.GALLEY_PROBE_IMAGE,
+      firewall: found.GALLEY_FIREWALL,
       tlsEnabled: found.GALLEY_TLS_ENABLED,
       certResolver: found.GALLEY_CERT_RESOLVER,
       maxParallelBuilds: found.GALLEY_MAX_PARALLEL_BUILDS,

@@ -28,6 +28,7 @@ import type { AgentConfig } from "./config.js";
 import { drain } from "./drain.js";
 import { connectEngine } from "./engine.js";
 import { watchEngine } from "./engine-watch.js";
+import { startFirewall } from "./firewall-loop.js";
 import { serveHealth } from "./health.js";
 import { heartbeatLoop } from "./heartbeat-loop.js";
 import { jobSources } from "./job-source.js";
@@ -128,6 +129,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     /** Ends what runs beside the deployments; after the drain. */
     const over = new AbortController();
     closing.push(() => over.abort());
+    const firewall = startFirewall({ docker, agent, config, log, signal: over.signal });
     const ending = new AbortController();
     const noMoreJobs = AbortSignal.any([signal, ending.signal]);
     const active = new ActiveRuns();
@@ -301,7 +303,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       } finally {
         queue.close();
         over.abort();
-        await Promise.allSettled([beating, sync.done, engine.done, renewal.done]);
+        await Promise.allSettled([beating, sync.done, engine.done, renewal.done, firewall.done]);
         await closeAll();
       }
       if (refused !== undefined) throw refused;

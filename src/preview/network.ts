@@ -25,7 +25,7 @@ export interface NetworkOptions {
   readonly routes?: (() => Promise<readonly string[]>) | undefined;
 }
 
-const DEFAULT_POOL = "10.213.0.0/16";
+export const DEFAULT_POOL = "10.213.0.0/16";
 /** Networks that are tried when others take the subnets at the same time. */
 const MAX_TRIES = 100;
 

@@ -237,6 +237,8 @@ export async function startWorld(
           GALLEY_DATA_DIR: dataDirectory,
           GALLEY_HEALTH_PORT: "0",
           GALLEY_SWITCH_SECONDS: "1",
+          // The engine's rules are not those of the machine that the test runs on.
+          GALLEY_FIREWALL: "off",
           ...(pool ? { GALLEY_PREVIEW_POOL: pool } : {}),
         },
       };

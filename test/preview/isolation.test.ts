@@ -1,13 +1,16 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Docker, inspectContainer } from "../../src/docker/index.js";
-import { startEnvironment } from "../../src/preview/index.js";
+import { applyFirewall, startEnvironment } from "../../src/preview/index.js";
 import { script } from "../lab/scripts.js";
 import { docker as cli, type LabEngine, labEngines } from "../support/engines.js";
 import { dockerOf, environment, manifestOf, serve, soon } from "./engine-docker.js";
+import { firewallImage } from "./firewall-image.js";
 
 // The lab's engines share one network namespace and leave its firewall alone, so that their networks are open to each other. What keeps
 // previews apart is the engine's own firewall: this engine has a namespace to itself, and keeps it.
@@ -100,10 +103,13 @@ test("a preview reaches its own services, and none of another's or of the public
     "the proxy on the public network": (await addressesOf(proxy))[publicNetwork],
     "the proxy on the other preview's network": (await addressesOf(proxy))[networkB ?? ""],
   };
-  for (const [how, host] of Object.entries(others)) {
-    expect(host, how).toBeTruthy();
-    expect(await fromA(host ?? ""), how).toBe("closed\n");
-  }
+  // Each is waited for in vain for four seconds.
+  await Promise.all(
+    Object.entries(others).map(async ([how, host]) => {
+      expect(host, how).toBeTruthy();
+      expect(await fromA(host ?? ""), how).toBe("closed\n");
+    }),
+  );
 
   const throughProxy = async (id: string, network: string | undefined) =>
     await cli(engine, [
@@ -124,4 +130,119 @@ test("a preview reaches its own services, and none of another's or of the public
     `ip route add 10.0.0.0/8 via ${ownAddress} 2>&1; ip addr add 10.99.${randomBytes(1)[0]}.1/8 dev eth0 2>&1; true`,
   ]);
   expect(refused.match(/not permitted/g)).toHaveLength(2);
+});
+
+test("with the firewall's rules a preview reaches nothing of its machine, no published port and no metadata, and its own all the same", async () => {
+  const pool = "10.213.0.0/16";
+  const tag = "galley-firewall-test";
+  await firewallImage(engine, tag);
+  const by = { image: tag };
+  const one = environment(engine, manifestOf({ web: web("web"), db: web("db") }));
+  const other = environment(engine, manifestOf({ web: web("other") }));
+  const started = [];
+  for (const { manifest, options } of [one, other])
+    started.push(await startEnvironment(docker, manifest, { ...options, pool, routes: async () => [] }));
+  const [mine, theirs] = started;
+  const containerOf = (running: typeof mine, service: string) =>
+    running?.services.get(service)?.container ?? "";
+  const network = (of: typeof one) => `galley-pv-${of.owner.environment}`;
+  const addressOf = async (id: string, of: typeof one) =>
+    (await inspectContainer(docker, id, soon()))?.addresses[network(of)] ?? "";
+
+  // What a machine has: a service of its own, a container with a published port, and a cloud that answers at the usual address.
+  const cloud = `${namespace}-cloud`;
+  await script("-c", [
+    `ip netns add ${cloud}
+     ip link add gcloud0 netns ${namespace} type veth peer name gcloud1 netns ${cloud}
+     nsenter --net=/run/netns/${namespace} ip addr add 192.0.2.1/24 dev gcloud0
+     nsenter --net=/run/netns/${namespace} ip link set gcloud0 up
+     nsenter --net=/run/netns/${cloud} ip link set lo up
+     nsenter --net=/run/netns/${cloud} ip addr add 192.0.2.2/24 dev gcloud1
+     nsenter --net=/run/netns/${cloud} ip addr add 169.254.169.254/32 dev lo
+     nsenter --net=/run/netns/${cloud} ip link set gcloud1 up
+     nsenter --net=/run/netns/${cloud} ip route add default via 192.0.2.1
+     nsenter --net=/run/netns/${namespace} ip route add 169.254.169.254/32 via 192.0.2.2`,
+  ]);
+  const servers = [namespace, cloud].map((at) =>
+    spawn("nsenter", [
+      `--net=/run/netns/${at}`,
+      process.execPath,
+      "-e",
+      `require("node:http").createServer((_, answer) => answer.end("open\\n")).listen(8080, "0.0.0.0", () => console.log("up"))`,
+    ]),
+  );
+  try {
+    for (const server of servers) await once(server.stdout, "data");
+    await cli(engine, [
+      "run",
+      "-d",
+      "--name",
+      "published",
+      "-p",
+      "9090:8080",
+      "busybox",
+      "sh",
+      "-c",
+      serve("open"),
+    ]);
+    const gatewayOf = async (id: string) => {
+      const format = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
+      return (await cli(engine, ["inspect", id, "--format", format])).trim();
+    };
+    const gateway = await gatewayOf(containerOf(mine, "web"));
+    const places = {
+      "the machine's service, by the gateway": `${gateway}:8080`,
+      "the machine's service, by another address": "192.0.2.1:8080",
+      "a published port, by the gateway": `${gateway}:9090`,
+      "a published port, by another address": "192.0.2.1:9090",
+      "the metadata address": "169.254.169.254:8080",
+      "the other preview": `${await addressOf(containerOf(theirs, "web"), other)}:8080`,
+      "the other preview's gateway": `${await gatewayOf(containerOf(theirs, "web"))}:8080`,
+    };
+    const from = async (address: string) =>
+      (
+        await cli(engine, [
+          "exec",
+          containerOf(mine, "web"),
+          "sh",
+          "-c",
+          `timeout 3 wget -qO- http://${address}/who 2>/dev/null || echo closed`,
+        ])
+      ).trim();
+    const reached = async () => {
+      const answers = await Promise.all(Object.values(places).map(from));
+      return Object.keys(places).filter((_, index) => answers[index] !== "closed");
+    };
+    // Or the test would prove nothing.
+    expect(await reached()).toEqual(Object.keys(places).filter((place) => place !== "the other preview"));
+
+    expect(await applyFirewall(docker, { by, pool, agent: one.owner.agent, signal: soon() })).toEqual({
+      applied: true,
+    });
+    expect(await reached()).toEqual([]);
+    const rules = () =>
+      script("-c", [`nsenter --net=/run/netns/${namespace} iptables -S | grep -e GALLEY -e DOCKER-USER`]);
+    const before = await rules();
+    expect(await applyFirewall(docker, { by, pool, agent: one.owner.agent, signal: soon() })).toEqual({
+      applied: true,
+    });
+    expect(await rules()).toBe(before);
+
+    // Nothing else has changed: its own services by name and address, the world, and the machine's way in.
+    expect(await from("db:8080")).toBe("db");
+    expect(await from(`${await addressOf(containerOf(mine, "db"), one)}:8080`)).toBe("db");
+    expect(await from("192.0.2.2:8080")).toBe("open");
+    const inside = await script("-c", [
+      `nsenter --net=/run/netns/${namespace} ${process.execPath} -e 'fetch("http://${await addressOf(containerOf(mine, "web"), one)}:8080/who").then((a) => a.text()).then((t) => process.stdout.write(t))'`,
+    ]);
+    expect(inside).toBe("web\n");
+    expect((await cli(engine, ["ps", "-aq", "--filter", "label=sh.galley.role=firewall"])).trim()).toBe("");
+
+    expect(
+      await applyFirewall(docker, { by: { image: "busybox" }, pool, agent: one.owner.agent, signal: soon() }),
+    ).toEqual({ applied: false, why: "the image busybox has no iptables" });
+  } finally {
+    for (const server of servers) server.kill();
+    await script("-c", [`ip netns del ${cloud}`]);
+  }
 });

@@ -189,5 +189,5 @@ onEachEngine(
       expect(await inspectContainer(docker, stranger, soon())).toMatchObject({ running: true });
     });
   },
-  ({ name }) => name !== "28",
+  ({ name }) => name === "28c" || name === "20",
 );

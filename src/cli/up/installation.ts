@@ -110,6 +110,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       GALLEY_DRAIN_SECONDS: String(drainMs / 1000 - 5),
       // The ingress notices at once.
       GALLEY_SWITCH_SECONDS: "3",
+      // Nobody's firewall is changed unasked.
+      GALLEY_FIREWALL: options.env.GALLEY_FIREWALL ?? "off",
     });
     const ingress = galley("ingress", ["ingress", "--port", String(ports.ingress)], {});
     await ingress.ready(() => listens(ports.ingress), startMs, signal);

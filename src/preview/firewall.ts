@@ -1,0 +1,104 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { containerEnd, type Docker, lastLogLines, removeContainer, startContainer } from "../docker/index.js";
+import { GalleyError } from "../errors/index.js";
+import { firewallScript, NO_IPTABLES, NO_RULES } from "./firewall-rules.js";
+import { labelKeys } from "./labels.js";
+import { DEFAULT_POOL } from "./network.js";
+
+export interface FirewallOptions {
+  /** As for `startEnvironment`. */
+  readonly pool?: string | undefined;
+  /**
+   * `host`: this process sets the rules of its own machine, which has to be the engine's, as root. Else an image with a shell and iptables,
+   * of which a container does it that sees the machine's network and may change nothing else.
+   */
+  readonly by: "host" | { readonly image: string };
+  /** Id of the agent. */
+  readonly agent: string;
+  readonly signal: AbortSignal;
+}
+
+/** Whether the rules are in place, and where they are not, why. */
+export type FirewallState = { readonly applied: true } | { readonly applied: false; readonly why: string };
+
+const LIMIT_MS = 60_000;
+
+/**
+ * Puts the firewall's rules for previews in place, or finds that they are. They survive the engine's restart and not that of its machine:
+ * to be called at the agent's start, and now and then.
+ *
+ * @throws engine_unreachable, image_not_found, and the signal's reason
+ */
+export async function applyFirewall(docker: Docker, options: FirewallOptions): Promise<FirewallState> {
+  const script = firewallScript(options.pool ?? DEFAULT_POOL);
+  const { by, agent, signal } = options;
+  const { exitCode, output } =
+    by === "host"
+      ? await onThisMachine(script, signal)
+      : await inContainer(docker, by.image, agent, script, signal);
+  if (exitCode === 0) return { applied: true };
+  const where = by === "host" ? "this machine" : `the image ${by.image}`;
+  if (exitCode === NO_IPTABLES) return { applied: false, why: `${where} has no iptables` };
+  if (exitCode === NO_RULES) {
+    return {
+      applied: false,
+      why: "there is no chain DOCKER-USER: the engine keeps no rules (`iptables: false`), or another machine's network was looked at",
+    };
+  }
+  return { applied: false, why: output.trim() || `iptables ended with exit code ${exitCode}` };
+}
+
+interface Ended {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+function onThisMachine(script: string, signal: AbortSignal): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+    const child = spawn("/bin/sh", ["-c", script], { stdio: ["ignore", "ignore", "pipe"], signal: limit });
+    let output = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-2_000);
+    });
+    child.on("error", (error) => {
+      if (signal.aborted) reject(signal.reason);
+      else resolve({ exitCode: -1, output: error.message });
+    });
+    child.on("close", (code) => resolve({ exitCode: code ?? -1, output }));
+  });
+}
+
+async function inContainer(
+  docker: Docker,
+  image: string,
+  agent: string,
+  script: string,
+  signal: AbortSignal,
+): Promise<Ended> {
+  const spec = {
+    name: `galley-firewall-${randomBytes(4).toString("hex")}`,
+    image,
+    labels: { [labelKeys.agent]: agent, [labelKeys.role]: "firewall" },
+    env: {},
+    entrypoint: ["/bin/sh"],
+    command: ["-c", script],
+    network: "host",
+    aliases: [],
+    publish: {},
+    // The second is for the older kind of iptables, which speaks to the kernel through a raw socket.
+    capabilities: ["NET_ADMIN", "NET_RAW"],
+    limits: { memory: 128 * 1024 * 1024 },
+  };
+  const id = await startContainer(docker, spec, signal);
+  try {
+    const exitCode = await containerEnd(docker, id, signal, LIMIT_MS);
+    return { exitCode, output: (await lastLogLines(docker, id, 5, signal)).join("\n") };
+  } catch (error) {
+    if (error instanceof GalleyError && !signal.aborted) return { exitCode: -1, output: error.message };
+    throw error;
+  } finally {
+    await removeContainer(docker, id, AbortSignal.timeout(30_000));
+  }
+}
