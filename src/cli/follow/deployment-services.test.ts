@@ -30,3 +30,23 @@ test("two deployments in one picture keep their services apart, and one of which
   expect(last).toMatch(/✓ pr-1\/web +reused +healthy/);
   expect(last).toMatch(/pr-2\/web +waiting +connection lost/);
 });
+
+test("a hook is shown with what it runs, what it prints and how it ended", async () => {
+  const output = new TestOutput();
+  const settings = chooseProgress({ mode: "plain", env: {}, output });
+  const renderer = createRenderer({ ...settings, output, clock: new TestClock(0) });
+  const services = new DeploymentServices({ renderer: () => renderer, picture: false });
+  services.show(plan);
+  const hook = { service: "web", hook: "onDeploy", command: "npm run migrate" };
+  services.show({ ...hook, type: "hook.state", state: "running", exitCode: null, duration: null });
+  services.show({
+    ...hook,
+    type: "hook.log",
+    lines: [{ stream: "stdout", text: "2 tables", at: "" }, "odd"],
+  });
+  services.show({ ...hook, type: "hook.state", state: "failed", exitCode: 3, duration: 5 });
+  await renderer.close();
+  expect(output.text).toMatch(
+    /onDeploy: npm run migrate\n.*2 tables\n.*onDeploy: npm run migrate failed with exit code 3/s,
+  );
+});

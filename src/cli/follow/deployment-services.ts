@@ -70,6 +70,17 @@ export class DeploymentServices {
         renderer().note(this.#nameOf(service), detail ? `${state}: ${detail}` : state);
         break;
       }
+      case "hook.state": {
+        if (service === undefined) break;
+        const code = typeof event.exitCode === "number" ? ` with exit code ${event.exitCode}` : "";
+        const ended = event.state === "failed" ? ` failed${code}` : event.state === "done" ? " is done" : "";
+        renderer().note(this.#nameOf(service), `${textOf(event.hook)}: ${textOf(event.command)}${ended}`);
+        break;
+      }
+      case "hook.log":
+        for (const line of Array.isArray(event.lines) ? event.lines : [])
+          if (service !== undefined) renderer().note(this.#nameOf(service), textOf(line?.text));
+        break;
       case "deployment.finished":
         for (const [name, { replay }] of this.#services)
           if (!replay.over) this.#end(name, event.outcome === "running" ? "reused" : "cancelled");
