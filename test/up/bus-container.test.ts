@@ -56,7 +56,7 @@ async function up(): Promise<{ child: ChildProcess; ended: Promise<unknown[]> }>
   await new Promise<void>((resolve, reject) => {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       said += text;
-      if (said.includes("The server is at")) resolve();
+      if (said.includes("The dashboard is at")) resolve();
     });
     void ended.then(([code]) => reject(new Error(`ended with ${code}:\n${said}`)));
   });

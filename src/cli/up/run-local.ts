@@ -80,7 +80,7 @@ export async function runLocal(flags: UpFlags, process: NodeJS.Process): Promise
     if (!json) {
       const { email } = readSecrets(layout);
       stderr.write(
-        `The server is at ${installation.url} (${email}, password in ${secretsFile(layout)}).\n` +
+        `The dashboard is at ${installation.url} (${email}, password in ${secretsFile(layout)}).\n` +
           "Ctrl-C drains the agent and stops; previews keep running, and the next start finds them.\n",
       );
     }
