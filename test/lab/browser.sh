@@ -22,16 +22,17 @@ if ! [ -x "$DIR/start" ] || [ "$(cat "$DIR/.wanted" 2> /dev/null)" != "${wanted[
   [ -n "$binary" ] || die "the package chromium-headless-shell has no program"
   libraries=$(find "$DIR/usr/lib" "$DIR/lib" -name '*.so*' -path '*-linux-gnu*' -printf '%h\n' 2> /dev/null | sort -u | paste -sd:)
   rm -rf "$DIR"/usr/share/{doc,locale,man}
+  # Of the two families the narrow one is for text, the other for code.
+  rm -f "$DIR"/usr/share/fonts/truetype/dejavu/DejaVuS{ans.ttf,ans-Bold.ttf,erif.ttf,erif-Bold.ttf}
   cat > "$DIR/fonts.conf" << CONF
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
   <dir>$DIR/usr/share/fonts</dir>
   <cachedir>$DIR/fonts-cache</cachedir>
-  <alias><family>system-ui</family><prefer><family>Liberation Sans</family></prefer></alias>
-  <alias><family>sans-serif</family><prefer><family>Liberation Sans</family></prefer></alias>
-  <alias><family>ui-monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
-  <alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+  <alias binding="same"><family>system-ui</family><prefer><family>Liberation Sans</family></prefer></alias>
+  <alias binding="same"><family>sans-serif</family><prefer><family>Liberation Sans</family></prefer></alias>
+  <alias binding="same"><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
 </fontconfig>
 CONF
   cat > "$DIR/start" << START
