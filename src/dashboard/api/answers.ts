@@ -71,6 +71,8 @@ export interface Environment {
   /** The deployment whose containers serve. */
   readonly deployment: string | null;
   readonly url: string | null;
+  readonly pinned: boolean;
+  readonly expiresAt: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
 }

@@ -79,7 +79,7 @@ export class DeploymentModel {
   lines({ service, step }: LogPlace): LineList {
     if (service === undefined) return this.logs.all();
     const found = this.#services.get(service);
-    return this.logs.lines(step === undefined ? found?.log : found?.build?.step(step)?.log);
+    return this.logs.lines(step === undefined ? found?.log : found?.step(step)?.log);
   }
 
   /** Where a line comes from, by the number of its step's list. */
@@ -87,7 +87,7 @@ export class DeploymentModel {
     const known = this.#origins.get(list);
     if (known) return known;
     for (const service of this.#services.values())
-      for (const step of service.build?.steps ?? [])
+      for (const step of [...(service.build?.steps ?? []), ...service.hooks])
         this.#origins.set(step.log, { service: service.name, step: step.name.label });
     return this.#origins.get(list);
   }
@@ -134,6 +134,12 @@ export class DeploymentModel {
         if (service !== null && at !== undefined)
           this.#own(service)?.tell(text(event.state), textOrNull(event.detail), at);
         break;
+      case "hook.state":
+        if (service !== null) this.#own(service)?.hook(event);
+        break;
+      case "hook.log":
+        if (service !== null) this.#own(service)?.hookLog(event);
+        break;
       case "deployment.finished":
         this.finishedAt = at;
         this.failure = readFailure(event.error);
@@ -151,7 +157,7 @@ export class DeploymentModel {
   #own(name: string): ServiceModel | undefined {
     const known = this.#services.get(name);
     if (known !== undefined || name === "" || this.#services.size >= mostServices) return known;
-    const service = new ServiceModel(name, this.logs.list());
+    const service = new ServiceModel(name, this.logs);
     this.#services.set(name, service);
     return service;
   }

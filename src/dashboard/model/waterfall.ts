@@ -29,15 +29,15 @@ export interface StepRow {
   readonly warnings: number;
 }
 
-/** The steps of a build on the axis. `now` in the clock of the events. */
-export function stepRows(build: BuildModel, axis: Axis, now: number): StepRow[] {
-  const { steps } = build;
-  const critical = criticalPath(steps, (id) => build.step(id));
-  return steps.map((step) => {
+/** The steps of a service's build on the axis, then its hooks. `now` in the clock of the events. */
+export function stepRows({ build, hooks }: ServiceModel, axis: Axis, now: number): StepRow[] {
+  const steps = build?.steps ?? [];
+  const critical = criticalPath(steps, (id) => build?.step(id));
+  return [...steps, ...hooks].map((step) => {
     const { current, total } = step.bytes;
     return {
       id: step.id,
-      line: lineOf(build, step),
+      line: build ? lineOf(build, step) : null,
       stage: step.name.stage,
       label: step.name.label,
       state: step.state,

@@ -7,6 +7,7 @@ import { formatDuration, formatRef, formatRunning } from "../model/format.js";
 import { Confirm } from "../ui/confirm.js";
 import { Copy } from "../ui/copy.js";
 import { State } from "../ui/mark.js";
+import { Out } from "../ui/out.js";
 import { Problem } from "../ui/problem.js";
 import { go, Link } from "../ui/router.js";
 import { lookOf } from "../ui/states.js";
@@ -99,9 +100,9 @@ function Actions({ deployment }: { deployment: Deployment }) {
         </button>
       )}
       {url !== null && deployment.state === "running" && (
-        <a className="button primary" href={url} target="_blank" rel="noreferrer">
+        <Out url={url} className="button primary">
           Open
-        </a>
+        </Out>
       )}
       <Problem error={again.error} />
       {asking && (

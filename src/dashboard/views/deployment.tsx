@@ -4,6 +4,7 @@ import { useDeployment } from "../api/use-deployment.js";
 import { usePolled } from "../api/use-polled.js";
 import type { DeploymentModel, LogPlace } from "../model/deployment-model.js";
 import { counted } from "../model/format.js";
+import { Out } from "../ui/out.js";
 import { Problem } from "../ui/problem.js";
 import { useNow } from "../ui/use-now.js";
 import { DeploymentHead } from "./deployment-head.js";
@@ -69,7 +70,7 @@ export function DeploymentPage({ id }: { id: string }) {
 function titleOf(model: DeploymentModel, { service, step }: LogPlace): string {
   if (service === undefined) return "Everything";
   if (step === undefined) return service;
-  return `${service}: ${model.service(service)?.build?.step(step)?.name.label ?? "step"}`;
+  return `${service}: ${model.service(service)?.step(step)?.name.label ?? "step"}`;
 }
 
 /** After a failure: what ran before still does. */
@@ -86,9 +87,7 @@ function StillUp({ deployment }: { deployment: Deployment }) {
       {data.url !== null && (
         <>
           {": "}
-          <a href={data.url} target="_blank" rel="noreferrer">
-            {data.url}
-          </a>
+          <Out url={data.url} />
         </>
       )}
       .

@@ -3,6 +3,7 @@ import { formatDuration, formatRef } from "../model/format.js";
 import { fields, text } from "../model/read.js";
 import { Ago } from "../ui/ago.js";
 import { State } from "../ui/mark.js";
+import { Out } from "../ui/out.js";
 import { Link } from "../ui/router.js";
 import { type Look, lookOf } from "../ui/states.js";
 
@@ -33,13 +34,7 @@ export function EnvironmentRow({ environment, now }: { environment: ListedEnviro
         )}
       </span>
       <Services environment={environment} />
-      <span className="url">
-        {open && (
-          <a href={url} target="_blank" rel="noreferrer">
-            {url.replace(/^https?:\/\//, "")}
-          </a>
-        )}
-      </span>
+      <span className="url">{open && <Out url={url}>{url.replace(/^https?:\/\//, "")}</Out>}</span>
       <span className="took" title="Duration of the last deployment">
         {latest?.duration == null ? "" : formatDuration(latest.duration)}
       </span>

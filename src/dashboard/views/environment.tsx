@@ -6,17 +6,20 @@ import { usePolled } from "../api/use-polled.js";
 import { Confirm } from "../ui/confirm.js";
 import { Copy } from "../ui/copy.js";
 import { State } from "../ui/mark.js";
+import { Out } from "../ui/out.js";
 import { Problem } from "../ui/problem.js";
 import { go, Link } from "../ui/router.js";
 import { lookOf } from "../ui/states.js";
 import { useNow } from "../ui/use-now.js";
 import { DeploymentRows } from "./deployment-rows.js";
+import { Life } from "./life.js";
+import { Services } from "./services.js";
 
 type Shown = Environment & { readonly deployments: readonly Deployment[] };
 
 /** One environment: is it up, where, and its last deployments. */
 export function EnvironmentPage({ id }: { id: string }) {
-  const { data, error } = usePolled<Shown>(`/environments/${encodeURIComponent(id)}`);
+  const { data, error, refresh } = usePolled<Shown>(`/environments/${encodeURIComponent(id)}`);
   const now = useNow(1000);
   const [asking, setAsking] = useState(false);
   const newest = data?.deployments.find(({ kind }) => kind === "deploy");
@@ -28,6 +31,7 @@ export function EnvironmentPage({ id }: { id: string }) {
     go(`/deployments/${made.id}`);
   });
   if (!data) return <Problem error={error} />;
+  const serving = data.deployments.find(({ id }) => id === data.deployment);
   return (
     <>
       <header className="head">
@@ -53,14 +57,14 @@ export function EnvironmentPage({ id }: { id: string }) {
         </div>
         {data.url !== null && data.state !== "terminated" && (
           <div className="line-two">
-            <a href={data.url} target="_blank" rel="noreferrer">
-              {data.url}
-            </a>
+            <Out url={data.url} />
             <Copy text={data.url} what="the address" />
           </div>
         )}
+        {data.state !== "terminated" && <Life environment={data} now={now} onChanged={refresh} />}
       </header>
       <Problem error={again.error ?? error} />
+      {serving && <Services deployment={serving} />}
       <h2>Deployments</h2>
       <DeploymentRows deployments={data.deployments} now={now} />
       {asking && (

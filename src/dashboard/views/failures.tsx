@@ -82,39 +82,41 @@ function FailureBox({ failure, title, after, onLog }: BoxProps) {
           <b>What to do:</b> {hint}
         </p>
       )}
-      {dockerfile && dockerfile.excerpt.length > 0 && (
-        <figure>
-          <figcaption>
-            {dockerfile.name}
-            {failedLine === undefined ? "" : `:${failedLine}`}
-          </figcaption>
-          <pre className="excerpt">
-            {dockerfile.excerpt.map(({ line, text, failed }) => (
-              <span key={line} className={failed ? "guilty" : undefined}>
-                <i>{line}</i>
-                <code>{text || " "}</code>
-                {failed && line === lastFailed(dockerfile.excerpt) && (
-                  <em>← failed{after === null ? "" : ` after ${formatDuration(after)}`}</em>
-                )}
-              </span>
-            ))}
-          </pre>
-        </figure>
-      )}
-      {tail.length > 0 && (
-        <figure>
-          <figcaption>
-            The last it printed
-            <Copy text={tail.join("\n")} what="the last lines" />
-            {onLog && (
-              <button type="button" className="plain" onClick={onLog}>
-                whole log
-              </button>
-            )}
-          </figcaption>
-          <pre className="tail">{tail.join("\n")}</pre>
-        </figure>
-      )}
+      <div className="figures">
+        {dockerfile && dockerfile.excerpt.length > 0 && (
+          <figure>
+            <figcaption>
+              {dockerfile.name}
+              {failedLine === undefined ? "" : `:${failedLine}`}
+            </figcaption>
+            <pre className="excerpt">
+              {dockerfile.excerpt.map(({ line, text, failed }) => (
+                <span key={line} className={failed ? "guilty" : undefined}>
+                  <i>{line}</i>
+                  <code>{text || " "}</code>
+                  {failed && line === lastFailed(dockerfile.excerpt) && (
+                    <em>← failed{after === null ? "" : ` after ${formatDuration(after)}`}</em>
+                  )}
+                </span>
+              ))}
+            </pre>
+          </figure>
+        )}
+        {tail.length > 0 && (
+          <figure>
+            <figcaption>
+              The last it printed
+              <Copy text={tail.join("\n")} what="the last lines" />
+              {onLog && (
+                <button type="button" className="plain" onClick={onLog}>
+                  whole log
+                </button>
+              )}
+            </figcaption>
+            <pre className="tail">{tail.join("\n")}</pre>
+          </figure>
+        )}
+      </div>
       <p className="quiet code">{code}</p>
     </section>
   );

@@ -49,6 +49,7 @@ export function Shell({ user, onSignedOut, children }: ShellProps) {
         <nav aria-label="Pages">
           <Link to="/">Environments</Link>
           <Link to="/projects">Projects</Link>
+          <span className="area">Admin</span>
           <Link to="/admin/agents">Agents</Link>
         </nav>
         <div className="me">

@@ -30,14 +30,14 @@ export function StepLine({ row, axis, chosen, onOpen }: StepLineProps) {
         {row.stage}
       </span>
       <span className="what" title={row.label}>
-        {row.label}
+        <span className="label">{row.label}</span>
         {row.warnings > 0 && (
           <span className="warned" title={`${row.warnings} warnings`}>
             <Mark look={{ tone: "warn", shape: "bang", word: "warning" }} />
           </span>
         )}
+        <span className="bytes">{bytes(row)}</span>
       </span>
-      <span className="bytes">{bytes(row)}</span>
       <span className="state-cell">
         <State look={lookOfStep(state)} />
       </span>

@@ -1,4 +1,4 @@
-import { Fragment, useState } from "react";
+import { Fragment, useRef, useState } from "react";
 import type { Deployment } from "../api/answers.js";
 import { type Axis, timeAxis, wholeLength } from "../model/axis.js";
 import type { DeploymentModel, LogPlace } from "../model/deployment-model.js";
@@ -26,6 +26,8 @@ const mostRows = 1500;
 /** The whole deployment on one time axis: the source, each service, and within it the steps of its build. */
 export function Waterfall({ model, deployment, now, place, onPlace }: WaterfallProps) {
   const [toggled, setToggled] = useState<ReadonlyMap<string, boolean>>(new Map());
+  // Decided when a service's first step is seen, so that no row moves away under somebody's eyes later.
+  const opened = useRef(new Map<string, boolean>());
   const { services, startedAt } = model;
   if (startedAt === undefined) return null;
   const live = !deployment.final;
@@ -33,9 +35,13 @@ export function Waterfall({ model, deployment, now, place, onPlace }: WaterfallP
   // While it grows, the axis keeps still for a while and then makes room at once.
   const axis = timeAxis(startedAt, live ? startedAt + wholeLength(end - startedAt) : end);
   const at = live ? now : end;
-  const built = services.filter(({ build }) => (build?.steps.length ?? 0) > 0).length;
-  const isOpen = ({ name, build }: ServiceModel) =>
-    toggled.get(name) ?? (built <= 2 || build?.end?.outcome === "failed");
+  const built = services.filter(hasSteps).length;
+  const isOpen = (service: ServiceModel): boolean => {
+    const { name, build } = service;
+    if (hasSteps(service) && !opened.current.has(name))
+      opened.current.set(name, built === 1 || build?.end === undefined);
+    return toggled.get(name) ?? (opened.current.get(name) || build?.end?.outcome === "failed");
+  };
   const source = sourceTimes(model);
   let room = mostRows;
   return (
@@ -73,7 +79,7 @@ export function Waterfall({ model, deployment, now, place, onPlace }: WaterfallP
       )}
       {services.map((service) => {
         const open = isOpen(service);
-        const rows = open && service.build ? stepRows(service.build, axis, at).slice(0, room) : [];
+        const rows = open ? stepRows(service, axis, at).slice(0, room) : [];
         room -= rows.length;
         return (
           <Fragment key={service.name}>
@@ -105,6 +111,8 @@ export function Waterfall({ model, deployment, now, place, onPlace }: WaterfallP
   );
 }
 
+const hasSteps = ({ build, hooks }: ServiceModel): boolean => (build?.steps.length ?? 0) + hooks.length > 0;
+
 interface ServiceLineProps {
   readonly service: ServiceModel;
   readonly model: DeploymentModel;
@@ -117,7 +125,7 @@ interface ServiceLineProps {
 
 function ServiceLine({ service, model, axis, now, open, chosen, onOpen }: ServiceLineProps) {
   const { build, name } = service;
-  const expandable = (build?.steps.length ?? 0) > 0;
+  const expandable = hasSteps(service);
   const summary = serviceSummary(service);
   return (
     <button
