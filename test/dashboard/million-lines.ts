@@ -15,9 +15,9 @@ export async function millionLines(database: string, deployment: string): Promis
        from (select * from events where deployment_id = $1 order by seq desc limit 1) last,
          generate_series(1, 2000) batch,
          lateral (
-           select jsonb_agg(jsonb_build_object(
-             'stream', 'stdout', 'at', '2026-11-28T12:00:00.000Z',
-             'text', 'line ' || ((batch - 1) * 500 + n) || ' of a million') order by n) lines
+           -- Without their times, which the page takes from the event: half the bytes.
+           select ('[' || string_agg('{"stream":"stdout","text":"line ' || ((batch - 1) * 500 + n) || ' of a million"}', ',' order by n)
+             || ']')::jsonb lines
            from generate_series(0, 499) n) lines
        order by batch`,
       [deployment, digest("api-ci")],

@@ -9,7 +9,9 @@ import { quick, startWorld } from "../queue/world.js";
 import type { TestDatabases } from "../support/databases.js";
 import { startGround } from "../support/ground-server.js";
 import { openPage, session, startBrowser } from "./browser.js";
-import { building, failing, running, story } from "./story.js";
+import { failing, running } from "./shop-ends.js";
+import { building } from "./shop-story.js";
+import { story } from "./story.js";
 
 const root = mkdtempSync(join(tmpdir(), "galley-screenshots-"));
 const target = join(dirname(fileURLToPath(import.meta.url)), "../../screenshots");
@@ -27,8 +29,8 @@ const world = await startWorld(databases, {
   lostMs: 600_000,
 });
 const ground = await startGround(await databases.fresh());
-const empty = await startGround(await databases.fresh());
-await empty.setUp();
+const empty = await startWorld(databases);
+await empty.call("DELETE", "/projects/shop");
 const browser = await startBrowser();
 
 const agent = await world.agent("rack-1", { slots: 4 });
@@ -113,7 +115,7 @@ for (const [width, height] of [
   }
 console.log(`the pictures are in ${target}`);
 await browser.close();
-await empty.close();
+await empty.remove();
 await ground.close();
 await world.remove();
 rmSync(root, { recursive: true, force: true });
