@@ -54,10 +54,11 @@ export async function planServices(
   options: PlanOptions,
 ): Promise<PlannedService[]> {
   const { docker, project, useCache, signal } = options;
+  const images = eachOnce(options.images);
   const prepared = await Promise.all(
     services.map(async (service) => {
-      if (!service.build) return { service, build: undefined, reusable: undefined };
-      const build = await prepareBuild(service.build, options);
+      if (!service.build) return { planned: await planImage(service, options) };
+      const build = await prepareBuild(service.build, { ...options, images });
       const reusable =
         useCache && build.keys ? await findReusable(docker, project, build.keys, signal) : undefined;
       return { service, build, reusable };
@@ -65,11 +66,12 @@ export async function planServices(
   );
   const firstWith = new Map<string, string>();
   const planned: PlannedService[] = [];
-  for (const { service, build, reusable } of prepared) {
-    if (!build) {
-      planned.push(await planImage(service, options));
+  for (const one of prepared) {
+    if ("planned" in one) {
+      planned.push(one.planned);
       continue;
     }
+    const { service, build, reusable } = one;
     const same = build.keys?.wide ?? wordsOf(service.build as ServiceBuild);
     const as = firstWith.get(same);
     if (reusable !== undefined) planned.push({ service, action: "reuse", image: reusable });
@@ -80,6 +82,23 @@ export async function planServices(
     }
   }
   return planned;
+}
+
+/** Services share their base images, and looking at one is the slowest step of a plan: a plan looks at each once. */
+function eachOnce(images: InputImages): InputImages {
+  const looked = new Map<string, ReturnType<InputImages["resolve"]>>();
+  return {
+    async resolve(names, options) {
+      const found = await Promise.all(
+        names.map((name) => {
+          const looking = looked.get(name) ?? images.resolve([name], options);
+          looked.set(name, looking);
+          return looking;
+        }),
+      );
+      return new Map(found.flatMap((one) => [...one]));
+    },
+  };
 }
 
 async function planImage(service: Service, { docker, signal }: PlanOptions): Promise<PlannedService> {
@@ -102,25 +121,28 @@ async function prepareBuild(build: ServiceBuild, options: PlanOptions): Promise<
     images: [],
     pull,
   });
-  const text = await files.read(`${build.path}/${build.dockerfile}`, largestDockerfile, signal);
-  const tree = await files.treeId(build.path);
+  const [text, tree] = await Promise.all([
+    files.read(`${build.path}/${build.dockerfile}`, largestDockerfile, signal),
+    files.treeId(build.path),
+  ]);
   if (text === undefined || tree === undefined)
     return unkeyed("its Dockerfile or its context is not in the commit");
   const { target, args: buildArgs } = build;
   const inputs = dockerfileInputs(text.toString("utf8"), { platform, buildArgs, target });
   if ("unknown" in inputs) return unkeyed(inputs.unknown);
-  let found: Awaited<ReturnType<InputImages["resolve"]>>;
-  try {
-    found = await images.resolve(inputs.images, { login, signal, fresh: !useCache });
-  } catch (error) {
-    signal.throwIfAborted();
-    // A name that is none: BuildKit says so with the line of the Dockerfile.
-    return unkeyed(error instanceof Error ? error.message : String(error));
-  }
+  const wanted = wantedPaths(build, inputs.paths);
+  const [found, entries] = await Promise.all([
+    images.resolve(inputs.images, { login, signal, fresh: !useCache }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      // A name that is none: BuildKit says so with the line of the Dockerfile.
+      return error instanceof Error ? error.message : String(error);
+    }),
+    wanted && files.lookup([...wanted.taken, ...wanted.about], signal),
+  ]);
+  if (typeof found === "string") return unkeyed(found);
   const missing = inputs.images.find((name) => !found.has(name));
   if (missing !== undefined) return unkeyed(`what ${missing} is now cannot be told`);
-  const wanted = wantedPaths(build, inputs.paths);
-  const paths = wanted && foundPaths(wanted, await files.lookup([...wanted.taken, ...wanted.about], signal));
+  const paths = wanted && entries && foundPaths(wanted, entries);
   // With an image that only this engine has, BuildKit cannot be sent to the registries for the others either.
   const fromRegistries = [...found.values()].every(({ digest }) => digest !== undefined);
   const moved = [...found.values()].some((image) => image.moved);

@@ -1,7 +1,8 @@
 import { type ContextTree, constantTime, createIndexedTree, type TreeEntry } from "../buildkit/index.js";
 import { GalleyError } from "../errors/index.js";
-import { gitDirectoryOf, gitFailure, startGit, watchStderr } from "./git-process.js";
+import { gitDirectoryOf, gitFailure } from "./git-process.js";
 import { ObjectReader } from "./object-reader.js";
+import { parseTreeObject, type TreeObjectEntry } from "./tree-object.js";
 
 /** What a commit has at a path. Links are not followed: below a link there is nothing. */
 export interface CommitPath {
@@ -26,12 +27,49 @@ export interface CommitFiles {
   close(): Promise<void>;
 }
 
-/** Opens a commit (a full id) of a bare repository. */
+/** Bytes of one directory's listing: some hundred thousand names. */
+const longestListing = 8 * 1024 * 1024;
+const directory = "040000";
+
+/**
+ * Opens a commit (a full id) of a bare repository. All questions go to one git, which is started here: a process for each would be most
+ * of the time of planning a deployment.
+ */
 export function openCommitFiles(repository: string, commit: string): CommitFiles {
   if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(commit))
     throw new GalleyError("git_ref_not_found", `${JSON.stringify(commit)} is no full id of a commit.`);
-  const gitDirectory = gitDirectoryOf(repository);
-  const reader = new ObjectReader(repository, gitDirectory);
+  const reader = new ObjectReader(repository, gitDirectoryOf(repository));
+  const trees = new Map<string, Promise<ReadonlyMap<string, TreeObjectEntry>>>();
+  /** The entries of a directory, by its name for git; they are read once. */
+  const list = (name: string, signal: AbortSignal) => {
+    const known = trees.get(name);
+    if (known) return known;
+    const listing = readTree(name, signal);
+    trees.set(name, listing);
+    // An aborted one is nobody else's failure.
+    listing.catch(() => trees.delete(name));
+    return listing;
+  };
+  const readTree = async (name: string, signal: AbortSignal) => {
+    const header = await reader.info(name);
+    if (header === undefined) throw gitFailure(repository, `missing object ${name}`);
+    if (header.type !== "tree" || header.size > longestListing)
+      throw gitFailure(repository, `${name} is a ${header.type} of ${header.size} bytes`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of reader.contents(header.id, signal)) if (chunk) chunks.push(chunk);
+    const entries = parseTreeObject(Buffer.concat(chunks), commit.length / 2);
+    if (!entries) throw gitFailure(repository, `corrupt tree ${name}`);
+    return entries;
+  };
+  const find = async (path: string, signal: AbortSignal): Promise<CommitPath | undefined> => {
+    let found: TreeObjectEntry | undefined;
+    for (const part of path.split("/")) {
+      if (found && found.mode !== directory) return undefined;
+      found = (await list(found?.id ?? `${commit}^{tree}`, signal)).get(part);
+      if (!found) return undefined;
+    }
+    return found;
+  };
   const nameOf = (path: string) => {
     const clean = cleanPath(path);
     return clean === "" ? `${commit}^{tree}` : `${commit}:${clean}`;
@@ -43,11 +81,13 @@ export function openCommitFiles(repository: string, commit: string): CommitFiles
     },
     async lookup(paths, signal) {
       const found = new Map<string, CommitPath>();
-      if (paths.length === 0) return found;
-      const wanted = new Set(paths.map(cleanPath));
-      const listed = await listPaths(repository, gitDirectory, commit, [...wanted], signal);
-      // The directories on the way are listed, too.
-      for (const { mode, id, path } of listed) if (wanted.has(path)) found.set(path, { mode, id });
+      const wanted = new Set(paths.map(cleanPath).filter((path) => path !== ""));
+      await Promise.all(
+        [...wanted].map(async (path) => {
+          const entry = await find(path, signal);
+          if (entry) found.set(path, entry);
+        }),
+      );
       return found;
     },
     async read(path, limit, signal) {
@@ -66,17 +106,23 @@ export function openCommitFiles(repository: string, commit: string): CommitFiles
       return { author: author.trim(), subject: text.slice(end + 2).split("\n", 1)[0] ?? "" };
     },
     async root(signal) {
-      const listed = await listPaths(repository, gitDirectory, commit, [], signal);
-      const files = listed.filter(({ mode }) => mode === "100644" || mode === "100755");
-      const entries = files.map(({ path, mode, size, id }): TreeEntry & { readonly id: string } => ({
-        path: Buffer.from(path),
-        mode: mode === "100755" ? 0o755 : 0o644,
-        uid: 0,
-        gid: 0,
-        size,
-        modTime: constantTime,
-        id,
-      }));
+      const listed = [...(await list(`${commit}^{tree}`, signal))];
+      const files = listed.filter(([, { mode }]) => mode === "100644" || mode === "100755");
+      const entries = await Promise.all(
+        files.map(async ([path, { mode, id }]): Promise<TreeEntry & { readonly id: string }> => {
+          const header = await reader.info(id);
+          if (header === undefined) throw gitFailure(repository, `missing object ${id}`);
+          return {
+            path: Buffer.from(path),
+            mode: mode === "100755" ? 0o755 : 0o644,
+            uid: 0,
+            gid: 0,
+            size: header.size,
+            modTime: constantTime,
+            id,
+          };
+        }),
+      );
       return createIndexedTree(entries, async function* (entry, ended) {
         for await (const chunk of reader.contents(entry.id, ended)) if (chunk) yield chunk;
       });
@@ -90,52 +136,4 @@ function cleanPath(path: string): string {
   if (parts.includes("..") || /[\0\n]/.test(path))
     throw new GalleyError("file_not_found", `${JSON.stringify(path)} is no path of a repository.`);
   return parts.join("/");
-}
-
-interface ListedPath extends CommitPath {
-  readonly path: string;
-  readonly size: number;
-}
-
-const longestListing = 8 * 1024 * 1024;
-
-/** No paths: the root's entries. A path that lies in another one of the list is found as well. */
-async function listPaths(
-  repository: string,
-  gitDirectory: string,
-  commit: string,
-  paths: readonly string[],
-  signal: AbortSignal,
-): Promise<ListedPath[]> {
-  signal.throwIfAborted();
-  const args = ["--literal-pathspecs", "ls-tree", "-z", "-l", "--full-tree", "-t", commit, "--", ...paths];
-  const child = startGit(gitDirectory, args);
-  const stderr = watchStderr(child);
-  const stop = () => child.kill("SIGKILL");
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    child.stdin.on("error", () => {}).end();
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.stdout.on("data", (chunk: Buffer) => {
-        length += chunk.length;
-        if (length > longestListing) stop();
-        else chunks.push(chunk);
-      });
-      child.once("error", (error) => reject(gitFailure(repository, "", error)));
-      child.once("close", resolve);
-    });
-    signal.throwIfAborted();
-    if (code !== 0) throw gitFailure(repository, stderr());
-    return Buffer.concat(chunks).toString("utf8").split("\0").flatMap(parseLine);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-function parseLine(line: string): ListedPath[] {
-  const [, mode = "", id = "", size = "", path = ""] =
-    /^(\d{6}) [a-z]+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(line) ?? [];
-  return path === "" ? [] : [{ mode, id, path, size: size === "-" ? 0 : Number(size) }];
 }
