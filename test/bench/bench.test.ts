@@ -4,7 +4,8 @@ import { readOptions, UsageError } from "./options.js";
 import { runScenario } from "./run.js";
 import type { Contender } from "./scenario.js";
 import { scenarios } from "./scenarios/index.js";
-import { summarise } from "./summary.js";
+import { percentile, summarise } from "./summary.js";
+import { results } from "./table.js";
 import { readLogs, readTransfer } from "./transfer.js";
 
 const line = (value: object) => `${JSON.stringify(value)}\n`;
@@ -87,13 +88,38 @@ test("The transfer of the context is read from rawjson, and that of .dockerignor
   expect(() => readTransfer(line(status("sha256:1", 2)))).toThrow("no finished transfer");
 });
 
-test("Results replace those of the same engine in the page, and leave the rest as it is.", () => {
-  const once = withResults("# Title\n\nnotes\n", "28c", "first");
-  const twice = withResults(withResults(once, "26", "other"), "28c", "second");
+test("Results replace those of the same engine and yardstick in the page, and leave the rest as it is.", () => {
+  const place = { engine: "28c", yardstick: "buildx" } as const;
+  const once = withResults("# Title\n\nnotes\n", place, "first");
+  const others = withResults(
+    withResults(once, { ...place, engine: "26" }, "other"),
+    { ...place, yardstick: "nothing" },
+    "alone",
+  );
+  const twice = withResults(others, place, "second");
   expect(twice).toContain("# Title\n\nnotes\n");
-  expect(twice).toContain("second");
-  expect(twice).toContain("other");
+  for (const results of ["second", "other", "alone"]) expect(twice).toContain(results);
   expect(twice).not.toContain("first");
+});
+
+test("The 99th percentile of a hundred values is the second largest, and that of a few the largest.", () => {
+  const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
+  expect([percentile(hundred, 50), percentile(hundred, 99), percentile([3, 1, 2], 99)]).toEqual([50, 99, 3]);
+});
+
+test("What was measured beside each yardstick is a table of its own, which says what it leaves out.", () => {
+  const row = (scenario: string, median: number, yardstick?: number) => ({
+    scenario,
+    row: { title: scenario, subject: "galley", unit: "ms" as const },
+    subject: summarise([median]),
+    ...(yardstick && { yardstick: summarise([yardstick]), ratio: median / yardstick }),
+  });
+  const parts = results([row("start", 1, 2), row("redeploy", 3, 4), row("claim", 5)], [], scenarios);
+  expect(parts.map(({ yardstick }) => yardstick)).toEqual(["buildx", "compose", "nothing"]);
+  expect(parts[1]?.text).toMatch(/compose: median.*\n.*\n\| redeploy +\| 3 ms .*\| 4 ms .*\| 0\.75 ×/);
+  expect(parts[1]?.text).toContain("Not in this run: push-to-url, one-of-five.");
+  expect(parts[2]?.text).not.toContain("ratio");
+  expect(parts[2]?.text).toMatch(/\| claim +\| 5 ms/);
 });
 
 test("An option that cannot be meant is refused with a sentence.", () => {

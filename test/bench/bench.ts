@@ -2,7 +2,6 @@
 // to forget what a run has left in it.
 import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { bringUpLab, type Lab } from "../lab/bring-up.js";
 import {
   docker,
@@ -13,17 +12,19 @@ import {
   purgeImage,
 } from "../lab/engine.js";
 import { labDirectory } from "../lab/scripts.js";
+import { cliPath } from "./cli-path.js";
 import { DaemonCache } from "./daemon-cache.js";
 import { type Command, type Measured, measure } from "./measure.js";
 
-/** The bundled command, as people run it; this file runs from dist/test/bench. */
-const cli = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
-
-/** Bytes: two copies of the largest context in the daemon, the context, an export. */
-const diskNeeded = 16e9;
+/** Two copies of the largest context in the daemon, the context, an export. */
+const mostDiskBytes = 16e9;
 
 export interface BenchOptions {
   readonly engine: LabEngineName;
+  /** Base images that the scenarios take, as base-images.sh calls them. */
+  readonly images: readonly string[];
+  /** That have to be free. Default: what the largest scenario needs. */
+  readonly diskBytes?: number;
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
 }
@@ -58,10 +59,10 @@ export class Bench implements Parts {
 
   /** Brings the engine up if it is not; call `close` in any case. */
   static async open(options: BenchOptions): Promise<Bench> {
-    const { signal, report } = options;
+    const { signal, report, diskBytes = mostDiskBytes } = options;
     const lab = await bringUpLab({
       engines: [options.engine],
-      images: ["busybox:latest", "node:22"],
+      images: options.images,
       report,
       signal,
     });
@@ -70,9 +71,9 @@ export class Bench implements Parts {
       const engine = lab.engines.find(({ name }) => name === options.engine);
       if (!engine) throw new Error(`the lab has not brought up the engine ${options.engine}`);
       const { bavail, bsize } = await statfs(labDirectory());
-      if (bavail * bsize < diskNeeded) {
+      if (bavail * bsize < diskBytes) {
         throw new Error(
-          `${labDirectory()} has ${Math.round((bavail * bsize) / 1e9)} GB free; the benchmark needs ${diskNeeded / 1e9} GB`,
+          `${labDirectory()} has ${Math.round((bavail * bsize) / 1e9)} GB free; the benchmark needs ${diskBytes / 1e9} GB`,
         );
       }
       const folder = await mkdtemp(join(labDirectory(), "bench-"));
@@ -92,7 +93,7 @@ export class Bench implements Parts {
   }
 
   galley(args: readonly string[], env: NodeJS.ProcessEnv = {}): Command {
-    return { command: process.execPath, args: [cli, ...args], env: { ...this.env, ...env } };
+    return { command: process.execPath, args: [cliPath(), ...args], env: { ...this.env, ...env } };
   }
 
   buildx(args: readonly string[], env: NodeJS.ProcessEnv = {}): Command {

@@ -1,26 +1,27 @@
-import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { inClone } from "./in-clone.js";
+import type { Yardstick } from "./scenario.js";
 
-/** docs/benchmarks.md of this clone; this file runs from dist/. */
-export function documentPath(): string {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, "package.json")) && existsSync(join(folder, "docs")))
-      return join(folder, "docs/benchmarks.md");
-    if (folder === dirname(folder)) throw new Error("docs/ is missing: is this a whole clone?");
-  }
+/** The page that `--write` changes. */
+export const documentPath = (): string => inClone("docs/benchmarks.md");
+
+/** Whose results: they stand between markers of their own. */
+export interface Place {
+  readonly engine: string;
+  readonly yardstick: Yardstick;
 }
 
-/** Puts the results between the engine's markers; whatever else the page says stays. */
-export async function writeResults(path: string, engine: string, results: string): Promise<void> {
-  await writeFile(path, withResults(await readFile(path, "utf8"), engine, results));
+/** Puts results between their markers; whatever else the page says stays. */
+export async function writeResults(path: string, place: Place, results: string): Promise<void> {
+  await writeFile(path, withResults(await readFile(path, "utf8"), place, results));
 }
 
-/** Without markers for that engine, they are added at the end. */
-export function withResults(page: string, engine: string, results: string): string {
+/** Without markers for that place, they are added at the end. */
+export function withResults(page: string, { engine, yardstick }: Place, results: string): string {
+  const place = yardstick === "nothing" ? `${engine} alone` : `${engine} beside ${yardstick}`;
   const [begin, end] = [
-    `<!-- results of ${engine}: written by npm run bench -- --write -->`,
-    `<!-- end of ${engine} -->`,
+    `<!-- results of ${place}: written by npm run bench -- --write -->`,
+    `<!-- end of ${place} -->`,
   ];
   const block = `${begin}\n\n${results.trim()}\n\n${end}`;
   const from = page.indexOf(begin);

@@ -46,7 +46,7 @@ export async function makeSparse(path: string, bytes: number): Promise<void> {
   }
 }
 
-/** A bare repository whose branch `main` has what is in the folder. */
+/** A bare repository whose branch `main` has what is in the folder; symlinks and modes are not kept. */
 export async function makeRepository(bench: Bench, repository: string, folder: string): Promise<void> {
   await bench.measure(bench.git(["init", "--quiet", "--bare", "--initial-branch=main", repository]));
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -59,15 +59,19 @@ export async function makeRepository(bench: Bench, repository: string, folder: s
   });
 }
 
-/** One more commit on `main` that gives one file this text. */
+/** A commit on top of `main` that gives one file this text; `ref` (default: `main` itself) then stands for it. */
 export async function commitFile(
   bench: Bench,
   repository: string,
   path: string,
   text: string,
+  ref = "refs/heads/main",
 ): Promise<void> {
+  // Without history: what a pull request's head was before does not matter.
+  if (ref !== "refs/heads/main")
+    await bench.measure(bench.git(["-C", repository, "update-ref", ref, "refs/heads/main"]));
   await fastImport(bench, repository, async (write) => {
-    await write("commit refs/heads/main\ncommitter bench <bench> 1700000001 +0000\ndata 4\nnext\n");
+    await write(`commit ${ref}\ncommitter bench <bench> 1700000001 +0000\ndata 4\nnext\n`);
     await write("from refs/heads/main^0\n");
     await writeBlob(write, path, Buffer.from(text));
   });

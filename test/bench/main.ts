@@ -5,7 +5,7 @@ import { describeMachine, type Machine, machineSentence } from "./machine.js";
 import { help, type Options, readOptions, UsageError } from "./options.js";
 import { type RowResult, runScenario } from "./run.js";
 import { scenarios } from "./scenarios/index.js";
-import { memoryTable, table } from "./table.js";
+import { results } from "./table.js";
 
 const began = performance.now();
 const report = (line: string) => {
@@ -13,7 +13,13 @@ const report = (line: string) => {
 };
 
 async function run(options: Options, signal: AbortSignal): Promise<void> {
-  const bench = await Bench.open({ engine: options.engine, signal, report });
+  const images = new Set(options.scenarios.flatMap((scenario) => scenario.images ?? ["node:22"]));
+  const bench = await Bench.open({
+    engine: options.engine,
+    images: ["busybox:latest", ...images],
+    signal,
+    report,
+  });
   const rows: RowResult[] = [];
   const memory: RowResult[] = [];
   let machine: Machine;
@@ -27,7 +33,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
         report(`${scenario.name}: left out: ${unavailable}`);
         continue;
       }
-      const result = await runScenario(scenario, await scenario.setUp(bench), options.runs, report);
+      const prepared = await scenario.setUp(bench);
+      const result = await runScenario(scenario, prepared, options.runs, report).finally(prepared.close);
       rows.push(...result.rows);
       memory.push(...result.memory);
       await bench.forget();
@@ -35,19 +42,16 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   } finally {
     await bench.close();
   }
-  const tables = [table(rows), memoryTable(memory), ...leftOut(rows)].join("\n\n");
+  const sentence = machineSentence(machine, options.runs);
+  const parts = results(rows, memory, scenarios);
   if (options.json) console.log(JSON.stringify({ machine, runs: options.runs, rows, memory }, undefined, 2));
-  else console.log(`\n${machineSentence(machine, options.runs)}\n\n${tables}`);
+  else console.log(`\n${sentence}\n\n${parts.map(({ text }) => text).join("\n\n")}`);
   if (options.write) {
     const path = documentPath();
-    await writeResults(path, options.engine, `${machineSentence(machine, options.runs)}\n\n${tables}`);
+    for (const { yardstick, text } of parts)
+      await writeResults(path, { engine: options.engine, yardstick }, `${sentence}\n\n${text}`);
     report(`${path} is up to date`);
   }
-}
-
-function leftOut(rows: readonly RowResult[]): string[] {
-  const names = scenarios.filter(({ name }) => !rows.some(({ scenario }) => scenario === name));
-  return names.length === 0 ? [] : [`Not in this run: ${names.map(({ name }) => name).join(", ")}.`];
 }
 
 const interrupted = new AbortController();

@@ -12,14 +12,15 @@ export interface Options {
 
 export const help = (scenarios: readonly Scenario[]): string => `npm run bench -- [options]
 
-Measures galley build beside docker buildx build on one engine in one run: in turn (A B A B), one warm-up, then medians.
+Measures galley build beside docker buildx build, and a whole Galley beside git clone and docker compose, on one engine in one
+run: in turn (A B A B), one warm-up, then medians. What has no yardstick has a target.
 Sets up the engine if it is not there; uses it if it is. Needs root on Debian 12 and some 16 GB of disk.
 
   --engine 28c|28|26|20   which engine (default 28c: 28 with the containerd image store)
   --runs N                measured runs (default 5)
   --only NAME,...         only these scenarios
   --json                  print results and every sample as JSON
-  --write                 put the tables into docs/benchmarks.md (of at least 5 runs; says what --only has left out)
+  --write                 put the tables into docs/benchmarks.md, each beside its yardstick (of at least 5 runs; says what --only has left out)
   --help                  this text
 
 Scenarios:

@@ -1,12 +1,20 @@
 import type { Bench } from "./bench.js";
 import type { Measured } from "./measure.js";
 
-/** Something that both tools are given to do. */
+/** What galley is measured beside, which is a table of its own: the same work by another tool, or nothing but the target. */
+export const yardsticks = ["buildx", "compose", "nothing"] as const;
+export type Yardstick = (typeof yardsticks)[number];
+
+/** Something that is given to galley and, where there is one, to another tool. */
 export interface Scenario {
   /** For --only. */
   readonly name: string;
   /** One line for the help. */
   readonly summary: string;
+  /** Default: buildx. */
+  readonly beside?: Yardstick;
+  /** Base images beside busybox, as base-images.sh calls them. Default: node:22. */
+  readonly images?: readonly string[];
   /** A sentence when this engine cannot do it. */
   readonly unavailable?: (bench: Bench) => string | undefined;
   /** One sample, without a warm-up: for what takes long and is looked at for something else than time. */
@@ -22,6 +30,8 @@ export interface Prepared {
   readonly memoryRows?: readonly Row[];
   /** Whether the tools made the same: throws when not. Called once, after all runs. */
   readonly verify?: () => Promise<void>;
+  /** After all, whatever has happened. */
+  readonly close?: () => Promise<void>;
 }
 
 export interface Contender {
@@ -52,7 +62,7 @@ export interface Row {
 }
 
 /** How a figure is shown. Milliseconds become s or ms; bytes become MB (1,000,000). */
-export type Unit = "s" | "ms" | "MB" | "MB/s" | "files/s" | "lines";
+export type Unit = "s" | "ms" | "MB" | "MB/s" | "files/s" | "lines" | "lines/s";
 
 export interface Target {
   readonly text: string;
@@ -61,12 +71,12 @@ export interface Target {
 }
 
 export const target = {
-  /** At most this share of the yardstick. */
+  /** At most this share of buildx's. */
   atMost: (share: number): Target => ({
     text: `≤ ${share} × buildx`,
     met: (_, ratio) => ratio <= share,
   }),
-  /** At least this share of the yardstick, for rates. */
+  /** At least this share of buildx's, for rates. */
   atLeast: (share: number): Target => ({
     text: `≥ ${share} × buildx`,
     met: (_, ratio) => ratio >= share,
@@ -76,4 +86,5 @@ export const target = {
     met: (_, ratio) => ratio <= 1 / times,
   }),
   within: (ms: number): Target => ({ text: `≤ ${ms} ms`, met: (median) => median <= ms }),
+  megabytes: (most: number): Target => ({ text: `≤ ${most} MB`, met: (bytes) => bytes <= most * 1e6 }),
 };

@@ -17,3 +17,9 @@ export function summarise(samples: readonly number[]): Summary {
     samples,
   };
 }
+
+/** The value below or at which `percent` of the values are; of at least one. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
+}

@@ -1,33 +1,70 @@
 import type { RowResult } from "./run.js";
-import type { Unit } from "./scenario.js";
+import { type Scenario, type Unit, type Yardstick, yardsticks } from "./scenario.js";
 import type { Summary } from "./summary.js";
 
+/** The tables of one yardstick: they are written, and replaced, together. */
+export interface ResultPart {
+  readonly yardstick: Yardstick;
+  readonly text: string;
+}
+
+/** Of every yardstick that something was measured beside, with what of `all` is not in it. */
+export function results(
+  rows: readonly RowResult[],
+  memory: readonly RowResult[],
+  all: readonly Scenario[],
+): ResultPart[] {
+  return yardsticks.flatMap((yardstick) => {
+    const names = all.filter(({ beside = "buildx" }) => beside === yardstick).map(({ name }) => name);
+    const of = (one: readonly RowResult[]) => one.filter(({ scenario }) => names.includes(scenario));
+    const [measured, remembered] = [of(rows), of(memory)];
+    if (measured.length === 0) return [];
+    const missing = names.filter((name) => !measured.some(({ scenario }) => scenario === name));
+    const tables = [
+      table(measured, yardstick),
+      ...(remembered.length > 0 ? [memoryTable(remembered, yardstick)] : []),
+      ...(missing.length > 0 ? [`Not in this run: ${missing.join(", ")}.`] : []),
+    ];
+    return [{ yardstick, text: tables.join("\n\n") }];
+  });
+}
+
 /** A Markdown table whose columns are aligned, so that it reads as well in a terminal. */
-export function table(results: readonly RowResult[]): string {
+function table(results: readonly RowResult[], yardstick: Yardstick): string {
+  const alone = yardstick === "nothing";
   return aligned([
-    ["scenario", "galley: median (min–max)", "buildx: median (min–max)", "ratio", "target", "met"],
-    ...results.map(({ row, subject, yardstick, yardstickFailed, ratio, met }) => [
-      row.title,
-      summary(subject, row.unit),
-      yardstick ? summary(yardstick, row.unit) : (yardstickFailed ?? "–"),
-      ratio === undefined ? "–" : `${ratio.toPrecision(2)} ×`,
-      row.target?.text ?? "–",
-      met === undefined ? "–" : met ? "yes" : "**no**",
+    [
+      "scenario",
+      "galley: median (min–max)",
+      ...(alone ? [] : [`${yardstick}: median (min–max)`, "ratio"]),
+      "target",
+      "met",
+    ],
+    ...results.map((result) => [
+      result.row.title,
+      summary(result.subject, result.row.unit),
+      ...(alone ? [] : beside(result)),
+      result.row.target?.text ?? "–",
+      result.met === undefined ? "–" : result.met ? "yes" : "**no**",
     ]),
   ]);
 }
 
-export function memoryTable(results: readonly RowResult[]): string {
+function memoryTable(results: readonly RowResult[], yardstick: Yardstick): string {
   return aligned([
-    ["peak memory", "galley: median (min–max)", "buildx: median (min–max)", "ratio"],
-    ...results.map(({ row, subject, yardstick, yardstickFailed, ratio }) => [
-      row.title,
-      summary(subject, row.unit),
-      yardstick ? summary(yardstick, row.unit) : (yardstickFailed ?? "–"),
-      ratio === undefined ? "–" : `${ratio.toPrecision(2)} ×`,
+    ["peak memory", "galley: median (min–max)", `${yardstick}: median (min–max)`, "ratio"],
+    ...results.map((result) => [
+      result.row.title,
+      summary(result.subject, result.row.unit),
+      ...beside(result),
     ]),
   ]);
 }
+
+const beside = ({ row, yardstick, yardstickFailed, ratio }: RowResult): string[] => [
+  yardstick ? summary(yardstick, row.unit) : (yardstickFailed ?? "–"),
+  ratio === undefined ? "–" : `${ratio.toPrecision(2)} ×`,
+];
 
 function summary({ median, min, max, samples }: Summary, unit: Unit = "s"): string {
   const middle = `${shown(median, unit)} ${unit}`;

@@ -1,11 +1,15 @@
 import type { Scenario } from "../scenario.js";
+import { agentLoadOf } from "./agent-load.js";
+import { claimOf } from "./claim.js";
 import { coldLarge, coldSmall } from "./cold.js";
 import { exports } from "./export.js";
 import { freshClone } from "./fresh-clone.js";
 import { gateway } from "./gateway.js";
 import { hugeFile } from "./huge-file.js";
 import { clippedLog, wholeLog } from "./log.js";
+import { logPathOf } from "./log-path.js";
 import { monorepo } from "./monorepo.js";
+import { oneOfFive, pushToUrl, redeploy } from "./push.js";
 import { start, version } from "./start.js";
 import { unchanged } from "./unchanged.js";
 
@@ -23,4 +27,10 @@ export const scenarios: readonly Scenario[] = [
   version,
   gateway,
   hugeFile,
+  pushToUrl,
+  oneOfFive,
+  redeploy,
+  claimOf(100),
+  logPathOf({ count: 1_000_000, ticks: 100 }),
+  agentLoadOf({ lines: 250_000 }),
 ];

@@ -1,11 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LabEngine, labEngine } from "../../lab/engine.js";
-import { labDirectory, script } from "../../lab/scripts.js";
 import type { Bench } from "../bench.js";
 import type { Measured } from "../measure.js";
 import { plainBuild } from "../same-options.js";
 import type { Contender, Figures, Scenario } from "../scenario.js";
+import { unlimitedEngine } from "../unlimited-engine.js";
 
 const count = 1_000_000;
 
@@ -96,28 +95,4 @@ function contenders(
     run: () => bench.measure({ ...bench[tool](args, { DOCKER_HOST: dockerHost }), watchFor: ` ${count}\n` }),
     after: (_run, measured) => after(measured, tool),
   }));
-}
-
-/** Starts an engine of the same version for this run alone: the limits are read from the daemon's environment. */
-async function unlimitedEngine(bench: Bench): Promise<LabEngine> {
-  const name = "bench";
-  const report = bench.options.report;
-  bench.atEnd(() => script("engine-down.sh", [name, "--purge"], { report }));
-  const mirror = ["--registry-mirror", `http://${bench.lab.registry.open}`];
-  const env = { BUILDKIT_STEP_LOG_MAX_SIZE: "-1", BUILDKIT_STEP_LOG_MAX_SPEED: "-1" };
-  await script("engine-up.sh", [bench.engine.name, "--name", name, ...mirror], {
-    env,
-    report,
-    signal: bench.signal,
-  });
-  const engine = {
-    ...labEngine(bench.engine.name),
-    dockerHost: `unix://${join(labDirectory(), name, "docker.sock")}`,
-  };
-  await script("pull-images.sh", [name, "busybox:latest"], {
-    env: { PATH: engine.path },
-    report,
-    signal: bench.signal,
-  });
-  return engine;
 }

@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { cp, readdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Bench } from "../bench.js";
+import { inClone } from "../in-clone.js";
 import { type Measured, measureTogether } from "../measure.js";
 import { plainBuild } from "../same-options.js";
 import type { Contender, Prepared, Scenario } from "../scenario.js";
@@ -16,7 +16,7 @@ export const monorepo: Scenario = {
 
 async function setUp(bench: Bench): Promise<Prepared> {
   const folder = join(bench.folder, "monorepo");
-  await cp(fixture("repos/monorepo"), folder, { recursive: true });
+  await cp(inClone("test/fixtures/repos/monorepo"), folder, { recursive: true });
   const services = (await readdir(join(folder, "services"))).sort();
   const contender = (name: string, run: (prefix: string) => Promise<Measured>): Contender => {
     const prefix = bench.image(`${name}-`, services);
@@ -68,14 +68,4 @@ async function setUp(bench: Bench): Promise<Prepared> {
       },
     ],
   };
-}
-
-/** A folder of test/fixtures; this file runs from dist/. */
-function fixture(path: string): string {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const found = join(folder, "test/fixtures", path);
-    if (existsSync(found)) return found;
-    if (folder === dirname(folder))
-      throw new Error(`test/fixtures/${path} is missing: is this a whole clone?`);
-  }
 }

@@ -1,0 +1,4 @@
+import { inClone } from "./in-clone.js";
+
+/** The bundled command, as people run it. */
+export const cliPath = (): string => inClone("dist/cli/main.js");

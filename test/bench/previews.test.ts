@@ -1,0 +1,62 @@
+// The scenarios of a whole Galley in their smallest size: that what they measure is there, and nothing is left of it.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { docker, labEngines } from "../support/engines.js";
+import { Bench } from "./bench.js";
+import { runScenario, type ScenarioResult } from "./run.js";
+import type { Scenario } from "./scenario.js";
+import { agentLoadOf } from "./scenarios/agent-load.js";
+import { claimOf } from "./scenarios/claim.js";
+import { logPathOf } from "./scenarios/log-path.js";
+import { redeploy } from "./scenarios/push.js";
+
+const engine = labEngines().find(({ name }) => name === "28c")!;
+let bench: Bench;
+beforeAll(async () => {
+  const { signal } = new AbortController();
+  bench = await Bench.open({
+    engine: "28c",
+    images: ["busybox:latest"],
+    diskBytes: 1e9,
+    signal,
+    report: () => {},
+  });
+});
+afterAll(async () => {
+  await bench?.close();
+});
+
+const once = async (scenario: Scenario): Promise<ScenarioResult> => {
+  const prepared = await scenario.setUp(bench);
+  return await runScenario({ ...scenario, once: true }, prepared, 1, () => {}).finally(prepared.close);
+};
+
+test("an unchanged redeploy is measured beside compose, and neither leaves anything on the engine", {
+  timeout: 400_000,
+}, async () => {
+  const { rows } = await once(redeploy);
+  expect(
+    rows.map(({ subject, yardstick }) => [subject.median > 0, yardstick && yardstick.median > 0]),
+  ).toEqual([
+    [true, true],
+    [true, undefined],
+    [true, undefined],
+  ]);
+  const ours = `label=com.docker.compose.project=galley-bench-${process.pid}-again`;
+  expect(await docker(engine, ["ps", "--all", "--quiet", "--filter", ours])).toBe("");
+  expect(
+    await docker(engine, ["images", "--quiet", "--filter", `reference=galley-bench-${process.pid}-*`]),
+  ).toBe("");
+  expect(await docker(engine, ["images", "--quiet", "--filter", "reference=galley/again"])).toBe("");
+});
+
+test("claims, log lines and the agent's load are measured", { timeout: 400_000 }, async () => {
+  const own = () => engine;
+  for (const scenario of [
+    claimOf(2),
+    logPathOf({ count: 1_000, ticks: 3, engine: own }),
+    agentLoadOf({ lines: 100, engine: own }),
+  ]) {
+    const { rows } = await once(scenario);
+    for (const { row, subject } of rows) expect(subject.median, row.title).toBeGreaterThanOrEqual(0);
+  }
+});
