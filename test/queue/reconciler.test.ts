@@ -1,19 +1,22 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { onEachDatabase } from "../support/databases.js";
 import { stateEvent } from "./agent.js";
-import { type Deployment, quick, startWorld, type World } from "./world.js";
+import { type Deployment, type quick, sharedWorlds, type World } from "./world.js";
 
 let pr = 500;
 
 onEachDatabase((databases) => {
   let world: World;
-  afterEach(async () => world?.remove());
+  const worldWith = sharedWorlds(databases);
+  // Tests that want the same stand together: they share a world.
   const start = async (more: typeof quick = {}) => {
-    world = await startWorld(databases, { ...quick, ...more });
+    world = await worldWith(more);
     return world;
   };
+  /** Times in which agents are lost and deployments forgotten. */
+  const hasty = { heartbeatMs: 700, lostMs: 2500, goneMs: 3000, forgottenMs: 2000 };
   const deploy = () => world.deploy({ pr: ++pr });
   const state = (id: string, wanted: string) =>
     world.deployment(id, (deployment) => deployment.state === wanted);
@@ -21,7 +24,7 @@ onEachDatabase((databases) => {
     world.until<{ online: boolean }>(`/agents/${id}`, (agent) => agent.online === wanted);
 
   test("an agent is online with its first heartbeat, offline after three missing ones, and online again", async () => {
-    await start({ heartbeatMs: 700 });
+    await start(hasty);
     const agent = await world.agent("one");
     agent.hush();
     await online(agent.id, false);
@@ -30,7 +33,7 @@ onEachDatabase((databases) => {
   });
 
   test("an agent that is lost fails its deployment with agent_lost_contact, and the next one goes elsewhere", async () => {
-    await start({ heartbeatMs: 700, lostMs: 3000, goneMs: 3000 });
+    await start(hasty);
     const agent = await world.agent("one");
     const { id } = await deploy();
     const work = await agent.take();
@@ -64,7 +67,7 @@ onEachDatabase((databases) => {
   });
 
   test("an agent that was given up and comes back with the work done is believed", async () => {
-    await start({ heartbeatMs: 700, lostMs: 2500 });
+    await start(hasty);
     const agent = await world.agent("one");
     const { id } = await deploy();
     const work = await agent.take();
@@ -81,7 +84,7 @@ onEachDatabase((databases) => {
   });
 
   test("a server that was away disturbs no build, and gives up nobody for its own absence", async () => {
-    await start({ heartbeatMs: 1000, lostMs: 3000, forgottenMs: 3000 });
+    await start(hasty);
     const agent = await world.agent("one");
     const { id } = await deploy();
     const work = await agent.take();
@@ -90,24 +93,39 @@ onEachDatabase((databases) => {
     await state(id, "building");
     await world.stopServer();
     await work.tell(stateEvent("starting"));
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await new Promise((resolve) => setTimeout(resolve, 1.2 * hasty.lostMs));
     await world.startServer();
     await state(id, "starting");
     await work.finish("running");
     expect(await state(id, "running")).toMatchObject({ attempt: 1 });
   });
 
-  test("a job that nobody takes expires, whether an agent was chosen or none is there", async () => {
-    await start({ jobExpiryMs: 2500 });
-    const nobody = await deploy();
-    expect(await state(nobody.id, "failed")).toMatchObject({
-      error: { code: "job_expired", hint: expect.any(String) },
-    });
+  test("a cancel of a deployment whose agent is lost, or has forgotten it, is done all the same", async () => {
+    await start(hasty);
     const agent = await world.agent("one");
-    const unclaimed = await deploy();
-    await world.deployment(unclaimed.id, (deployment) => deployment.agent === agent.id);
-    expect(await state(unclaimed.id, "failed")).toMatchObject({ error: { code: "job_expired" } });
-    expect(await agent.claim(unclaimed.id)).toMatchObject({ granted: false, reason: "finished" });
+    const forgotten = await deploy();
+    await (await agent.take()).settle();
+    await world.call("POST", `/deployments/${forgotten.id}/cancel`);
+    await state(forgotten.id, "cancelled");
+    const lost = await deploy();
+    await (await agent.take()).settle();
+    await world.call("POST", `/deployments/${lost.id}/cancel`);
+    agent.hush();
+    await state(lost.id, "cancelled");
+  });
+
+  test("a job given to an agent that fell silent before it took it goes to another", async () => {
+    await start(hasty);
+    const agent = await world.agent("one", { slots: 9 });
+    const { id } = await deploy();
+    await world.deployment(id, (deployment) => deployment.agent === agent.id);
+    agent.hush();
+    const other = await world.agent("two");
+    const work = await other.take();
+    expect(work.deployment).toBe(id);
+    expect(await agent.claim(id)).toMatchObject({ granted: false, reason: "not_yours" });
+    await work.finish("running");
+    await state(id, "running");
   });
 
   test("what was asked for while the bus was away is published when it is back", async () => {
@@ -171,60 +189,6 @@ onEachDatabase((databases) => {
     await state(id, "running");
   });
 
-  test("a deployment that its agent has forgotten is begun anew, and fails after three attempts", async () => {
-    await start({ forgottenMs: 2500, unclaimedMs: 1000 });
-    const agent = await world.agent("one");
-    const { id } = await deploy();
-    for (const attempt of [1, 2, 3]) {
-      const work = await agent.take();
-      expect(work.granted.attempt).toBe(attempt);
-      // The message is gone, and so is all memory of it: only the heartbeats tell.
-      await work.settle();
-    }
-    expect(await state(id, "failed")).toMatchObject({ attempt: 3, error: { code: "too_many_attempts" } });
-  });
-
-  test("a deployment whose agent holds it is left alone, however long it is silent", async () => {
-    await start({ forgottenMs: 1000, unclaimedMs: 500 });
-    const agent = await world.agent("one");
-    const { id } = await deploy();
-    const work = await agent.take();
-    await work.settle();
-    agent.beat({ running: [{ deployment: id, attempt: 1 }] });
-    await new Promise((resolve) => setTimeout(resolve, 4000));
-    expect(await world.deployment(id, () => true)).toMatchObject({ state: "claimed", attempt: 1 });
-    await work.finish("running");
-    await state(id, "running");
-  });
-
-  test("a cancel of a deployment whose agent is lost, or has forgotten it, is done all the same", async () => {
-    await start({ heartbeatMs: 700, lostMs: 2500, forgottenMs: 2000 });
-    const agent = await world.agent("one");
-    const forgotten = await deploy();
-    await (await agent.take()).settle();
-    await world.call("POST", `/deployments/${forgotten.id}/cancel`);
-    await state(forgotten.id, "cancelled");
-    const lost = await deploy();
-    await (await agent.take()).settle();
-    await world.call("POST", `/deployments/${lost.id}/cancel`);
-    agent.hush();
-    await state(lost.id, "cancelled");
-  });
-
-  test("a job given to an agent that fell silent before it took it goes to another", async () => {
-    await start({ heartbeatMs: 700 });
-    const agent = await world.agent("one", { slots: 9 });
-    const { id } = await deploy();
-    await world.deployment(id, (deployment) => deployment.agent === agent.id);
-    agent.hush();
-    const other = await world.agent("two");
-    const work = await other.take();
-    expect(work.deployment).toBe(id);
-    expect(await agent.claim(id)).toMatchObject({ granted: false, reason: "not_yours" });
-    await work.finish("running");
-    await state(id, "running");
-  });
-
   test("revoking an agent ends what it runs at once, and what waits for it goes to another", async () => {
     await start();
     const agent = await world.agent("one");
@@ -251,7 +215,7 @@ onEachDatabase((databases) => {
     await state(id, "running");
     const lose = async () => {
       expect(await agent.sync([], [])).toEqual({ v: 1, stop: [], remove: [] });
-      world.clock.ahead += 31_000;
+      await world.advance(agent, 31_000);
       await agent.sync([], []);
     };
     await lose();
@@ -302,6 +266,45 @@ onEachDatabase((databases) => {
       ({ state }) => state === "terminated",
     );
     expect(await agent.sync([], [environment.id])).toMatchObject({ remove: [environment.id] });
+  });
+
+  test("a deployment that its agent has forgotten is begun anew, and fails after three attempts", async () => {
+    await start({ forgottenMs: 1000, unclaimedMs: 1000 });
+    const agent = await world.agent("one");
+    const { id } = await deploy();
+    for (const attempt of [1, 2, 3]) {
+      const work = await agent.take();
+      expect(work.granted.attempt).toBe(attempt);
+      // The message is gone, and so is all memory of it: only the heartbeats tell.
+      await work.settle();
+    }
+    expect(await state(id, "failed")).toMatchObject({ attempt: 3, error: { code: "too_many_attempts" } });
+  });
+
+  test("a deployment whose agent holds it is left alone, however long it is silent", async () => {
+    await start({ forgottenMs: 1000, unclaimedMs: 1000 });
+    const agent = await world.agent("one");
+    const { id } = await deploy();
+    const work = await agent.take();
+    await work.settle();
+    agent.beat({ running: [{ deployment: id, attempt: 1 }] });
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(await world.deployment(id, () => true)).toMatchObject({ state: "claimed", attempt: 1 });
+    await work.finish("running");
+    await state(id, "running");
+  });
+
+  test("a job that nobody takes expires, whether an agent was chosen or none is there", async () => {
+    await start({ jobExpiryMs: 2500 });
+    const nobody = await deploy();
+    expect(await state(nobody.id, "failed")).toMatchObject({
+      error: { code: "job_expired", hint: expect.any(String) },
+    });
+    const agent = await world.agent("one");
+    const unclaimed = await deploy();
+    await world.deployment(unclaimed.id, (deployment) => deployment.agent === agent.id);
+    expect(await state(unclaimed.id, "failed")).toMatchObject({ error: { code: "job_expired" } });
+    expect(await agent.claim(unclaimed.id)).toMatchObject({ granted: false, reason: "finished" });
   });
 
   if (databases.kind === "postgres")

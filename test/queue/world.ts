@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, afterEach } from "vitest";
 import { type DeploymentsOptions, deploymentsPart } from "../../src/server/deployments-part.js";
 import { createLog } from "../../src/server/http/index.js";
 import { parseConfig, type RunningServer } from "../../src/server/index.js";
@@ -48,8 +49,12 @@ export interface World {
   startServer(options?: DeploymentsOptions): Promise<void>;
   /** Another server beside it, on the same bus and database; not on the embedded one. Resolves with its URL. */
   startSecond(): Promise<string>;
+  /** Revokes the agents that there are, so that the next test has its own alone. */
+  dismissAgents(): Promise<void>;
   remove(): Promise<void>;
   readonly token: string;
+  /** Sets the servers' clock ahead, and waits until the agent has been heard of by it. */
+  advance(agent: TestAgent, ms: number): Promise<void>;
   /** How many milliseconds the servers' clock is ahead. */
   readonly clock: { ahead: number };
 }
@@ -100,7 +105,7 @@ export async function startWorld(
         log,
         signal: new AbortController().signal,
         now: () => new Date(Date.now() + clock.ahead),
-        limits: { perMinute: 1e6, guessesPerMinute: 1e6 },
+        limits: { perMinute: 1e6, guessesPerMinute: 1e6, passwordCost: 1024 },
       },
     );
     await eventually(
@@ -188,6 +193,21 @@ export async function startWorld(
       await until<{ online: boolean }>(`/agents/${agent.id}`, ({ online }) => online);
       return agent;
     },
+    advance: async (agent, ms) => {
+      clock.ahead += ms;
+      const now = Date.now() + clock.ahead;
+      agent.beat();
+      await until<{ online: boolean; seenAt: string }>(
+        `/agents/${agent.id}`,
+        ({ online, seenAt }) => online && Date.parse(seenAt) >= now,
+      );
+    },
+    dismissAgents: async () => {
+      for (const agent of agents.splice(0)) {
+        await agent.close();
+        await call("DELETE", `/agents/${agent.id}`);
+      }
+    },
     stopServer: async () => {
       await server?.close();
     },
@@ -198,6 +218,32 @@ export async function startWorld(
       await bus.remove();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/**
+ * A world for each test of a block whose predecessor wanted another one, or failed; else the same one, without its agents. Starting one takes
+ * seconds on the embedded database.
+ */
+export function sharedWorlds(databases: TestDatabases): (more?: DeploymentsOptions) => Promise<World> {
+  let world: World | undefined;
+  let wanted = "";
+  const drop = async () => {
+    const gone = world;
+    world = undefined;
+    await gone?.remove();
+  };
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail") await drop();
+    else await world?.dismissAgents();
+  });
+  afterAll(drop);
+  return async (more = {}) => {
+    const key = JSON.stringify(more);
+    if (key !== wanted) await drop();
+    wanted = key;
+    world ??= await startWorld(databases, { ...quick, ...more });
+    return world;
   };
 }
 

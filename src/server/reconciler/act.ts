@@ -47,7 +47,7 @@ export async function act(deps: ActDeps, action: Action, observed: Observed): Pr
       return false;
     }
     case "unassign":
-      return unassign(deps, action.deployment);
+      return unassign(deps, action.deployment, observed);
     case "take-back": {
       const seen = observed.deployments.find(({ id }) => id === action.deployment);
       return seen !== undefined && takeBack(deps, action.deployment, (row) => unchanged(row, seen));
@@ -117,10 +117,13 @@ function unchanged(
   );
 }
 
-async function unassign(deps: ActDeps, id: string): Promise<boolean> {
+async function unassign(deps: ActDeps, id: string, observed: Observed): Promise<boolean> {
+  const seen = observed.deployments.find((deployment) => deployment.id === id);
   const taken = await deps.db.transaction(async (tx) => {
     const found = await lockDeployment(tx, id);
-    if (!found || found.deployment.agentId === null) return undefined;
+    // It may have been given to another one since.
+    if (!found || found.deployment.agentId === null || found.deployment.agentId !== seen?.agent)
+      return undefined;
     const { deployment } = found;
     if (isActive(deployment.state) || isFinal(deployment.state)) return undefined;
     await tx.update(deployments).set({ agentId: null, publishedAt: null }).where(eq(deployments.id, id));
