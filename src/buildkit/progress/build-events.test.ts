@@ -60,6 +60,27 @@ test.each(recordings)("in %s a step's log is complete before its end is told", (
   }
 });
 
+test("each line has its own time, however close it is to the one before", () => {
+  const events = new BuildEvents();
+  events.update({ ...empty, vertexes: [{ digest: "sha256:a", name: "RUN x", started: at(0) }] }, now);
+  const stamps = ["00:00:01.0004Z", "00:00:01.0009Z", "00:00:01.001Z", "00:00:01.0004Z"];
+  const told = events.update(
+    {
+      ...empty,
+      logs: stamps.map((stamp) => ({
+        vertex: "sha256:a",
+        stream: 1,
+        data: Buffer.from("x\n"),
+        timestamp: `2026-11-22T${stamp}`,
+      })),
+    },
+    now,
+  );
+  expect(
+    told.flatMap((event) => (event.type === "step.log" ? event.lines.map((line) => line.at.slice(11)) : [])),
+  ).toEqual(["00:00:01.000Z", "00:00:01.000Z", "00:00:01.001Z", "00:00:01.000Z"]);
+});
+
 test("lines are batched, with their stream and time; a long batch is split", () => {
   const events = new BuildEvents();
   events.update({ ...empty, vertexes: [{ digest: "sha256:a", name: "RUN x", started: at(0) }] }, now);
