@@ -12,6 +12,7 @@ const job: Job = {
   deployment: "dep1",
   project: { id: "prj1", name: "shop", repoKey: "shop", url: "https://git.example/shop", credential: null },
   environment: { id: "env1", name: "pr-1", pr: 1 },
+  fork: false,
   ref: "refs/pull/1/head",
   commit: null,
   useCache: true,

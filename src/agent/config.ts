@@ -22,6 +22,11 @@ export interface AgentConfig {
   readonly tlsEnabled: boolean;
   readonly certResolver: string | undefined;
   readonly maxParallelBuilds: number;
+  /** Bytes that stored caches may take, all together and one repository's. */
+  readonly cacheBudget: number;
+  readonly cacheShare: number;
+  /** Bytes of disk below which no job is taken. */
+  readonly minFreeDisk: number;
   /** For services that pin none. */
   readonly defaultCpus: number;
   /** Bytes, for services that pin none. */
@@ -60,6 +65,10 @@ function url(text: string, protocols: readonly string[]): boolean {
 }
 
 const within = (low: number, high: number) => (value: number) => value >= low && value <= high;
+const size = z
+  .string()
+  .transform(memoryBytes)
+  .refine(within(0, 2 ** 53));
 const whole = z.string().regex(/^\d+$/).transform(Number);
 const boolean = z
   .string()
@@ -168,6 +177,22 @@ const variables = {
     meaning: "Deployments at once, and builds of services at once across all of them.",
     fallback: "4",
   }),
+  GALLEY_CACHE_BUDGET: variable(size, {
+    accepted: "a size such as 500m or 20g; 0 to store nothing",
+    meaning:
+      "Disk that stored cache mounts may take, of all repositories together. What was used longest ago goes first.",
+    fallback: "20g",
+  }),
+  GALLEY_CACHE_BUDGET_PER_REPOSITORY: variable(size.optional(), {
+    accepted: "a size such as 5g",
+    meaning: "The same for each repository; absent: half of GALLEY_CACHE_BUDGET.",
+  }),
+  GALLEY_MIN_FREE_DISK: variable(size, {
+    accepted: "a size such as 2g; 0 to claim whatever the disk says",
+    meaning:
+      "No job is claimed while the disk of GALLEY_DATA_DIR has less room than this; stored caches are removed first.",
+    fallback: "1g",
+  }),
   GALLEY_DEFAULT_CPUS: variable(
     z
       .string()
@@ -244,6 +269,9 @@ const configSchema = z
       tlsEnabled: found.GALLEY_TLS_ENABLED,
       certResolver: found.GALLEY_CERT_RESOLVER,
       maxParallelBuilds: found.GALLEY_MAX_PARALLEL_BUILDS,
+      cacheBudget: found.GALLEY_CACHE_BUDGET,
+      cacheShare: found.GALLEY_CACHE_BUDGET_PER_REPOSITORY ?? Math.floor(found.GALLEY_CACHE_BUDGET / 2),
+      minFreeDisk: found.GALLEY_MIN_FREE_DISK,
       defaultCpus: found.GALLEY_DEFAULT_CPUS,
       defaultMemory: found.GALLEY_DEFAULT_MEMORY,
       drainMs: found.GALLEY_DRAIN_SECONDS * 1000,

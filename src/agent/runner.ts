@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { Caches } from "../../cache/index.js";
 import { type InputImages, type PlannedService, planServices } from "../build/index.js";
 import { BuildKitClient } from "../buildkit/index.js";
 import type { Job } from "../bus/index.js";
@@ -50,6 +51,7 @@ export interface RunnerOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly openSource: OpenJobSource;
   readonly inputImages: InputImages;
+  readonly caches: Caches;
   readonly proxies: Readonly<Record<string, string>>;
   readonly builds: Slots;
   readonly pulls: Slots;

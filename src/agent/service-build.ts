@@ -1,3 +1,4 @@
+import { type BuildCaches, type Caches, cacheScope } from "../../cache/index.js";
 import {
   type BuildRequest,
   buildImage,
@@ -27,6 +28,7 @@ export interface ServiceBuildOptions {
   readonly docker: Docker;
   readonly source: JobSource;
   readonly logins: RegistryLogins;
+  readonly caches: Caches;
   /** Build arguments for the machine's proxies. */
   readonly proxies: Readonly<Record<string, string>>;
   readonly tell: Tell;
@@ -47,9 +49,24 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
   await tellAll(events.start());
   if (planned.unkeyed !== undefined) await tellAll(events.note(`it is built each time: ${planned.unkeyed}`));
   let tree: ContextTree | undefined;
+  let caches: BuildCaches | undefined;
+  let refused: unknown;
+  let succeeded = false;
   try {
     tree = await source.context(build.path, signal);
     const record = recordBuild(tree, build.dockerfile);
+    const begun = options.caches.begin({
+      scope: scopeOf(job),
+      build: `${job.deployment}-${service}`,
+      service,
+      tree,
+      client,
+      auth: logins.auth,
+      useCache: job.useCache,
+      note: (text) => void tellAll(events.note(text)),
+      signal,
+    });
+    caches = begun;
     const built = await buildImage(client, requestOf(options, record.tree), {
       signal,
       cwd: "/",
@@ -58,7 +75,16 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
       credentialsSentTo: logins.auth.sentTo,
       onStatus: (status) => {
         record.status(status);
+        begun.onStatus(status);
         return tellAll(events.update(status, now()));
+      },
+      onGraph: async (graph) => {
+        try {
+          await begun.onGraph(graph);
+        } catch (error) {
+          refused = error;
+          throw error;
+        }
       },
       onSourceMap: (map) => void tellAll(events.sourceMap(map)),
       onWarning: (message) => void tellAll(events.warn(message)),
@@ -82,12 +108,16 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
         signal,
       });
     }
+    succeeded = true;
     await tellAll(events.finish({ kind: "built", image: imageId }, now()));
     return imageId;
-  } catch (error) {
+  } catch (thrown) {
+    // The engine only repeats what it was told.
+    const error = refused ?? thrown;
     await tellAll(events.finish(outcomeOf(error, signal), now()));
     throw error;
   } finally {
+    await caches?.end(succeeded);
     await tree?.close();
   }
 }
@@ -96,7 +126,8 @@ function requestOf(
   { build, planned, job, agent, service }: ServiceBuildOptions,
   tree: ContextTree,
 ): BuildRequest {
-  const { repoKey, name } = job.project;
+  const { name } = job.project;
+  const { namespace } = scopeOf(job);
   const secrets = (build.secrets ?? []).map(
     (id) => [id, { kind: "value", value: Buffer.from(job.secrets[id] ?? "") }] as const,
   );
@@ -108,14 +139,19 @@ function requestOf(
     // One an environment: the containerd store forgets an image whose only name has moved on to another build's before it has others.
     tags: [`galley/${name}:${job.environment.name}-${service}`],
     ...(build.target ? { target: build.target } : {}),
-    buildArgs: { BUILDKIT_CACHE_MOUNT_NS: repoKey, ...build.args },
+    // Last: a manifest must not choose whose cache mounts its builds see.
+    buildArgs: { ...build.args, BUILDKIT_CACHE_MOUNT_NS: namespace },
     labels: { "sh.galley.agent": agent, "sh.galley.project": job.project.id, "sh.galley.service": service },
     secrets: Object.fromEntries(secrets),
     noCache: !job.useCache,
     pull: planned.pull,
     // What the engine keeps of a context is kept per directory: two that share a name would throw away each other's files.
-    repoKey: `${repoKey}#${build.path}`,
+    repoKey: `${namespace}#${build.path}`,
   };
+}
+
+function scopeOf({ project, environment, fork }: Job) {
+  return cacheScope({ repoKey: project.repoKey, pr: environment.pr, fork });
 }
 
 function outcomeOf(error: unknown, signal: AbortSignal) {

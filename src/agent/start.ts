@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { openCaches } from "../../cache/index.js";
 import { createInputImages, proxyArgs } from "../build/index.js";
-import { loadDockerConfig } from "../buildkit/index.js";
+import { BuildKitClient, loadDockerConfig } from "../buildkit/index.js";
 import {
   claimReply,
   connectBus,
@@ -25,6 +26,7 @@ import { handleMessage } from "./claim.js";
 import { claimLoop } from "./claim-loop.js";
 import { cleanUp } from "./clean-up.js";
 import type { AgentConfig } from "./config.js";
+import { diskRoom } from "./disk-room.js";
 import { drain } from "./drain.js";
 import { connectEngine } from "./engine.js";
 import { watchEngine } from "./engine-watch.js";
@@ -145,6 +147,15 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       engine: () => engine.facts !== undefined,
     });
 
+    const caches = openCaches({
+      dataDirectory,
+      budget: config.cacheBudget,
+      share: config.cacheShare,
+      connect: (ended) => BuildKitClient.connect(undefined, { env, signal: ended }),
+      log,
+      now,
+    });
+    closing.push(() => caches.close());
     const runner = {
       agent,
       config,
@@ -152,6 +163,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       platform: () => `${facts.os}/${facts.architecture}`,
       env,
       openSource: jobSources(mirrors),
+      caches,
       inputImages: createInputImages({
         docker,
         file: join(dataDirectory, "cache", "input-images.json"),
@@ -170,7 +182,18 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     const claiming = claimLoop({
       queue,
       slots,
-      ready: (ended) => engine.ready(ended),
+      ready: async (ended) => {
+        await engine.ready(ended);
+        await diskRoom(
+          {
+            directory: dataDirectory,
+            least: config.minFreeDisk,
+            makeRoom: (bytes) => caches.makeRoom(bytes),
+            log,
+          },
+          ended,
+        );
+      },
       handle: async (message) => {
         // It came in a pull that was open when the engine went away.
         if (!engine.facts) return message.nak(engineAwayMs);

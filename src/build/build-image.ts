@@ -1,4 +1,5 @@
 import {
+  type BuildGraph,
   type BuildKitClient,
   BuildKitError,
   createSecrets,
@@ -27,6 +28,7 @@ export interface BuildImageOptions {
   readonly credentialsSentTo?: Iterable<string>;
   readonly onStatus?: (status: SolveStatus) => unknown;
   readonly onSourceMap?: (map: StepSourceMap) => void;
+  readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
   readonly onWarning?: (message: string) => void;
   /** Where an output with `dest=-` goes. */
   readonly stdout?: { readonly terminal: boolean; readonly open: () => Promise<NodeJS.WritableStream> };
@@ -93,6 +95,7 @@ export async function buildImage(
       entitlements: [...request.allow, ...(request.network === "host" ? ["network.host"] : [])],
       ...(options.onStatus ? { onStatus: options.onStatus } : {}),
       ...(options.onSourceMap ? { onSourceMap: options.onSourceMap } : {}),
+      ...(options.onGraph ? { onGraph: options.onGraph } : {}),
       signal,
     });
     for (const name of outputs.afterBuild.push ?? []) await options.push?.(name, signal);

@@ -29,6 +29,7 @@ export { loadOutput, type OutputSpec, parseOutput, pushOutput } from "./export/o
 export { unended } from "./export/unended.js";
 export { type LintWarning, nearest, toLintWarning } from "./failure/index.js";
 export type { EngineFeatures } from "./features.js";
+export { createFileSync } from "./fsutil/file-sync.js";
 export { goMode } from "./fsutil/mode.js";
 export type { ContextTree, TreeEntry, TreeFilter } from "./fsutil/tree.js";
 export {
@@ -58,6 +59,7 @@ export {
   type SessionService,
   type SshAgentSource,
 } from "./session/index.js";
+export type { BuildGraph, CacheMountUse, GraphInput, GraphStep } from "./solve/graph.js";
 export type { CacheEntry, ExportEntry, SolveOptions, SolveResult, StepSourceMap } from "./solve/types.js";
 export { type Endpoint, formatEndpoint, parseTarget } from "./transport/endpoint.js";
 export type { TlsFiles } from "./transport/tls-files.js";

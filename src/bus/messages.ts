@@ -51,6 +51,8 @@ export const job = z.object({
   environment: z.object({ id, name: z.string(), pr: z.int().min(1).nullable() }),
   /** For example refs/pull/7/head, refs/heads/main, v1.2 or a commit id. */
   ref: z.string(),
+  /** The head of the pull request is in another repository: what its code leaves in caches is for itself alone. */
+  fork: z.boolean().default(false),
   /** Known already (a redeploy of exactly this); null: what `ref` is when it is fetched. */
   commit: z.string().nullable(),
   /** False: solve every service anew, without BuildKit's cache. */

@@ -53,6 +53,8 @@ export const galleyErrorCodes = [
   "deployment_timeout",
   "too_many_attempts",
   "superseded",
+  "cache_damaged",
+  "cache_too_large",
 ] as const;
 
 export type GalleyErrorCode = (typeof galleyErrorCodes)[number];

@@ -17,6 +17,9 @@ export type ContainerMount =
        */
       readonly sharing: "shared" | "private" | "locked";
       readonly readonly?: boolean;
+      /** A result that the mount is seeded with, which is part of its name: `uid=`, `gid=`, `mode=` and `from=` of a Dockerfile. */
+      readonly ref?: string;
+      readonly selector?: string;
     };
 
 export interface ContainerExecOptions extends ExecOptions {
@@ -68,16 +71,17 @@ export async function execInContainer(
 function wireMount(mount: ContainerMount): pb.Mount.Init {
   // -1 means none; left out, it would mean the first.
   const common = { dest: mount.dest, input: -1, output: -1, readonly: mount.readonly ?? false };
+  const seed = {
+    ...(mount.ref === undefined ? {} : { resultId: mount.ref }),
+    ...(mount.selector === undefined ? {} : { selector: mount.selector }),
+  };
   if ("cache" in mount) {
     return {
       ...common,
+      ...seed,
       mountType: pb.MountType.CACHE,
       cacheOpt: { id: mount.cache, sharing: sharings[mount.sharing] },
     };
   }
-  return {
-    ...common,
-    resultId: mount.ref,
-    ...(mount.selector === undefined ? {} : { selector: mount.selector }),
-  };
+  return { ...common, ...seed };
 }

@@ -3,9 +3,11 @@ import { google } from "../../../proto/index.js";
 import { isServiceError } from "../control/rpc-error.js";
 import { Bridge, type FrontendResult } from "../gateway/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
+import { type BuildGraph, graphOf } from "./graph.js";
 import { sourceMapOf } from "./source-map.js";
 import type { StepSourceMap } from "./types.js";
 
+const unknownCode = 2;
 const unavailable = 14;
 
 /**
@@ -16,7 +18,7 @@ const bridgeKeepalive = { timeMs: 4000, timeoutMs: 6000 } as const;
 
 /**
  * Plays the frontend of a build whose Control.Solve waits for one: asks the real frontend for the graph, tells the lines
- * of its steps, and returns the graph for running.
+ * of its steps, and returns the graph for running, when whoever is told of it has agreed.
  *
  * @returns the frontend's metadata; undefined when the bridge's connection was lost before the frontend answered, and the
  *   build has to be run without it
@@ -27,7 +29,10 @@ export async function playFrontend(
   ref: string,
   frontend: string,
   attrs: Readonly<Record<string, string>>,
-  onSourceMap: (map: StepSourceMap) => void,
+  told: {
+    readonly onSourceMap: (map: StepSourceMap) => void;
+    readonly onGraph?: ((graph: BuildGraph) => Promise<void> | void) | undefined;
+  },
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, Uint8Array>> | undefined> {
   const channel = transport.openChannel(bridgeKeepalive);
@@ -44,7 +49,15 @@ export async function playFrontend(
       throw error;
     }
     const map = sourceMapOf(result);
-    if (map !== undefined) onSourceMap(map);
+    if (map !== undefined) told.onSourceMap(map);
+    const graph = told.onGraph && graphOf(result);
+    try {
+      if (graph !== undefined) await told.onGraph?.(graph);
+    } catch (error) {
+      // As above: the Solve must not wait for ever.
+      await bridge.fail({ code: unknownCode, message: String(error) }, signal).catch(() => {});
+      throw error;
+    }
     await bridge.finish(result, signal);
     return result?.metadata ?? {};
   } finally {

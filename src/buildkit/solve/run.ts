@@ -71,7 +71,14 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
     };
     const following = followStatus(watch.client, ref, listen, canPauseStatus(transport));
     const metadata = gateway
-      ? playFrontend(transport, ref, "dockerfile.v0", attrs, run.onSourceMap, cancel.signal)
+      ? playFrontend(
+          transport,
+          ref,
+          "dockerfile.v0",
+          attrs,
+          { onSourceMap: run.onSourceMap, onGraph: options.onGraph },
+          cancel.signal,
+        )
       : Promise.resolve({});
     const frontend = failureSwitch();
     let bridgeLost = false;

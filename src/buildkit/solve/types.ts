@@ -1,6 +1,7 @@
 import type { ContextTree } from "../fsutil/tree.js";
 import type { SolveStatus } from "../progress/types.js";
 import type { SessionService } from "../session/service.js";
+import type { BuildGraph } from "./graph.js";
 
 /** One result of a solve, in BuildKit's words. `type` names the exporter, `attrs` are handed to it as they are. */
 export interface ExportEntry {
@@ -57,6 +58,11 @@ export interface SolveOptions {
   readonly onStatus?: (status: SolveStatus) => unknown;
   /** Called once with the lines of each step, before the first step runs: vertex digest to 1-based line ranges. */
   readonly onSourceMap?: (map: StepSourceMap) => void;
+  /**
+   * Called once with what will be run, which waits until it resolves; a rejection ends the build. Not called where the frontend is not
+   * asked through the gateway (another frontend, `sourceMap: false`, a very large Dockerfile).
+   */
+  readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
   readonly signal?: AbortSignal;
 }
 

@@ -135,6 +135,8 @@ async function grant(
     deployment: id,
     environment: { id: environment.id, name, pr },
     ref,
+    // Whoever may deploy names the pull request; nothing says yet where its head comes from.
+    fork: false,
     commit,
     useCache,
     ingress,

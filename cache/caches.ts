@@ -1,0 +1,205 @@
+import type {
+  BuildGraph,
+  BuildKitClient,
+  ContextTree,
+  SessionService,
+  SolveStatus,
+} from "../src/buildkit/index.js";
+import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
+import { collect, readIndexes } from "./collect.js";
+import { keepMount } from "./keep-mount.js";
+import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
+import { cachePlaces } from "./places.js";
+import { refreshIndex } from "./repository-index.js";
+import { restoreMounts } from "./restore-mounts.js";
+import { type CacheScope, requireOwnMounts } from "./scope.js";
+import { stepInputs } from "./step-inputs.js";
+
+export interface CachesOptions {
+  readonly dataDirectory: string;
+  /** Bytes that all repositories may store together. */
+  readonly budget: number;
+  /** Bytes that one of them may. */
+  readonly share: number;
+  /** A connection for what happens after a build; closed by us. */
+  readonly connect: (signal: AbortSignal) => Promise<BuildKitClient>;
+  readonly log: CacheLog;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export interface CacheLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface BeginOptions {
+  readonly scope: CacheScope;
+  /** `[A-Za-z0-9._-]`, unique. */
+  readonly build: string;
+  readonly service: string;
+  /** The context, with times made from its content. Open until `end`. */
+  readonly tree: ContextTree;
+  readonly client: BuildKitClient;
+  /** For the image that a step starts from, where no busybox is at hand. */
+  readonly auth: SessionService;
+  /** False: nothing is restored; what the build makes is stored all the same. */
+  readonly useCache: boolean;
+  /** A sentence for whoever follows the build. */
+  readonly note: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The caches of one build, from before its first step to after its end. */
+export interface BuildCaches {
+  /** Before the first step: refuses other repositories' mounts, and fills what is gone from what was stored. @throws GalleyError forbidden */
+  onGraph(graph: BuildGraph): Promise<void>;
+  onStatus(status: SolveStatus): void;
+  /** Resolves when the context is needed no more; what follows happens behind the caller's back, see `settled`. Never rejects. */
+  end(built: boolean): Promise<void>;
+}
+
+/** All caches of a data directory, as one process uses them. */
+export interface Caches {
+  begin(options: BeginOptions): BuildCaches;
+  /** Resolves when everything that ended builds have left to do is done. */
+  settled(): Promise<void>;
+  /** Removes about so many bytes of what is stored, used longest ago. Never rejects. */
+  makeRoom(bytes: number): Promise<void>;
+  /** Gives up what is left to do. */
+  close(): Promise<void>;
+}
+
+export function openCaches(options: CachesOptions): Caches {
+  const { dataDirectory, log, now } = options;
+  const over = new AbortController();
+  /** Namespaces with builds under way. */
+  const busy = new Map<string, number>();
+  const waiting = new Map<string, (() => Promise<void>)[]>();
+  let last: Promise<void> = Promise.resolve();
+
+  const later = (what: string, work: () => Promise<void>) => {
+    last = last.then(async () => {
+      if (over.signal.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        if (!over.signal.aborted) log.warn({ error: (error as Error).message }, `${what} failed`);
+      }
+    });
+  };
+  const leave = (namespace: string) => {
+    const left = (busy.get(namespace) ?? 1) - 1;
+    if (left > 0) return void busy.set(namespace, left);
+    busy.delete(namespace);
+    for (const work of waiting.get(namespace)?.splice(0) ?? []) later("storing cache mounts", work);
+    waiting.delete(namespace);
+  };
+  const store = async (mounts: readonly BuildMount[], graph: BuildGraph, { scope, auth }: BeginOptions) => {
+    const places = cachePlaces(dataDirectory, scope.repoKey);
+    const client = await options.connect(over.signal);
+    try {
+      for (const mount of mounts) {
+        const { signal } = over;
+        const kept = await keepMount({ ...options, mount, graph, scope, places, client, auth, signal });
+        if (kept) log.info({ repo: scope.repoKey, mount: mount.id, ...kept }, "stored a cache mount");
+      }
+    } finally {
+      client.close();
+    }
+    await refreshIndex(places, over.signal);
+    for (const gone of await collect({ ...options, signal: over.signal }))
+      log.info(gone, "removed a stored cache mount");
+  };
+
+  return {
+    begin(build) {
+      const { scope, tree, note } = build;
+      const { namespace } = scope;
+      const places = cachePlaces(dataDirectory, scope.repoKey);
+      busy.set(namespace, (busy.get(namespace) ?? 0) + 1);
+      const began = now();
+      const watch = new StepWatch();
+      let graph: BuildGraph | undefined;
+      let inputs: ReturnType<typeof stepInputs> | undefined;
+      let restored: readonly string[] = [];
+      let ended = false;
+      return {
+        async onGraph(told) {
+          requireOwnMounts(told, scope);
+          graph = told;
+          const signal = AbortSignal.any([build.signal, over.signal]);
+          inputs = stepInputs(told, tree, signal);
+          inputs.catch(() => {}); // it is asked for again below
+          const mounts = buildMounts(told, scope);
+          if (!build.useCache || mounts.length === 0) return;
+          try {
+            restored = await restoreMounts({ ...build, mounts, graph: told, places, inputs, signal });
+            if (restored.length > 0)
+              note(`cache mounts were filled from what was stored: ${restored.join(", ")}`);
+          } catch (error) {
+            build.signal.throwIfAborted();
+            const why = (error as Error).message;
+            log.warn({ repo: scope.repoKey, error: why }, "stored cache mounts are not used");
+            note(`stored cache mounts are not used: ${why}`);
+          }
+        },
+        onStatus: (status) => watch.status(status),
+        async end(built) {
+          if (ended) return;
+          ended = true;
+          const whole = graph;
+          if (whole && inputs) {
+            const known = inputs;
+            later("recording a build", async () => {
+              const record: CacheBuildRecord = {
+                v: 1,
+                id: build.build,
+                service: build.service,
+                scope: scope.own,
+                at: new Date(began).toISOString(),
+                took: Math.max(0, now() - began),
+                built,
+                steps: watch.records(whole, await known, (id) => withoutNamespace(id, scope)),
+                restored,
+              };
+              await writeBuildRecord(places.builds, record);
+              await refreshIndex(places, over.signal);
+            });
+            const changed =
+              built && options.share > 0
+                ? buildMounts(whole, scope).filter(({ steps }) =>
+                    steps.some(({ digest }) => watch.ran(digest)),
+                  )
+                : [];
+            if (changed.length > 0)
+              waiting.set(namespace, [...(waiting.get(namespace) ?? []), () => store(changed, whole, build)]);
+          }
+          leave(namespace);
+          await inputs?.catch(() => {});
+        },
+      };
+    },
+    async settled() {
+      for (let seen: unknown; seen !== last; ) {
+        seen = last;
+        await last;
+      }
+    },
+    async makeRoom(bytes) {
+      later("making room on the disk", async () => {
+        let stored = 0;
+        for (const index of (await readIndexes(dataDirectory)).values()) stored += index.storedBytes;
+        const budget = Math.max(0, Math.min(options.budget, stored - bytes));
+        if (stored === 0) return;
+        for (const gone of await collect({ ...options, budget, signal: over.signal }))
+          log.info(gone, "the disk is nearly full: removed a stored cache mount");
+      });
+      await last;
+    },
+    async close() {
+      over.abort();
+      await last;
+    },
+  };
+}

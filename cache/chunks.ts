@@ -1,0 +1,115 @@
+import { createHash, randomBytes } from "node:crypto";
+import { lstat, mkdir, open, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { deflateRaw, inflateRaw } from "node:zlib";
+import { GalleyError } from "../src/errors/index.js";
+
+const pack = promisify(deflateRaw);
+const unpack = promisify(inflateRaw);
+
+export interface Chunk {
+  /** sha256 of the content, in hexadecimal. */
+  readonly digest: string;
+  /** Bytes of the content. */
+  readonly size: number;
+}
+
+/** Largest content; a chunk that claims to hold more is damaged. */
+const largest = 8 * 1024 * 1024;
+/** What is not a tenth smaller stays as it is: archives and images are packed already. */
+const worthwhile = 0.9;
+const probeBytes = 64 * 1024;
+const plain = 0;
+const packed = 1;
+
+/** Contents on disk by their digest. A chunk is verified when it is read: what is damaged is as good as lost, and never wrong. */
+export interface ChunkStore {
+  /** @returns the bytes that were written: 0 when it was there */
+  put(content: Buffer): Promise<Chunk & { readonly written: number }>;
+  /** @throws GalleyError cache_damaged */
+  get(chunk: Chunk): Promise<Buffer>;
+  /** Bytes on disk of all chunks, by digest. */
+  list(): Promise<Map<string, { readonly bytes: number; readonly modifiedAt: number }>>;
+  /** @returns the bytes freed */
+  remove(digest: string): Promise<number>;
+}
+
+export function chunkStore(directory: string): ChunkStore {
+  const place = (digest: string) => join(directory, digest.slice(0, 2), digest);
+  return {
+    async put(content) {
+      const digest = createHash("sha256").update(content).digest("hex");
+      const path = place(digest);
+      const chunk = { digest, size: content.length };
+      const now = new Date();
+      const there = await utimes(path, now, now).then(
+        () => true,
+        () => false,
+      );
+      if (there) return { ...chunk, written: 0 };
+      const body = await compact(content);
+      await mkdir(join(directory, digest.slice(0, 2)), { recursive: true });
+      const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+      try {
+        const file = await open(temporary, "wx", 0o600);
+        try {
+          await file.writeFile(body);
+        } finally {
+          await file.close();
+        }
+        await rename(temporary, path);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+      return { ...chunk, written: body.length };
+    },
+    async get({ digest, size }) {
+      const body = await readFile(place(digest)).catch(() => undefined);
+      const content = body && size <= largest ? await expand(body) : undefined;
+      const found = content && createHash("sha256").update(content).digest("hex");
+      if (content === undefined || found !== digest || content.length !== size) {
+        if (body !== undefined) await rm(place(digest), { force: true });
+        throw new GalleyError(
+          "cache_damaged",
+          `The stored chunk ${digest.slice(0, 12)} is ${body ? "damaged" : "gone"}.`,
+        );
+      }
+      return content;
+    },
+    async list() {
+      const found = new Map<string, { bytes: number; modifiedAt: number }>();
+      for (const folder of await readdir(directory).catch(() => []))
+        for (const name of await readdir(join(directory, folder)).catch(() => [])) {
+          const about = await lstat(join(directory, folder, name)).catch(() => undefined);
+          if (about?.isFile()) found.set(name, { bytes: about.size, modifiedAt: about.mtimeMs });
+        }
+      return found;
+    },
+    async remove(digest) {
+      const path = place(digest);
+      const about = await lstat(path).catch(() => undefined);
+      await rm(path, { force: true });
+      return about?.size ?? 0;
+    },
+  };
+}
+
+async function compact(content: Buffer): Promise<Buffer> {
+  const probes = [content.subarray(0, probeBytes), content.subarray(-probeBytes)];
+  const worth = await Promise.all(
+    probes.map(async (probe) => (await pack(probe, { level: 1 })).length < probe.length * worthwhile),
+  );
+  if (!worth.includes(true)) return tagged(plain, content);
+  const smaller = await pack(content, { level: 1 });
+  return smaller.length > content.length * worthwhile ? tagged(plain, content) : tagged(packed, smaller);
+}
+
+const tagged = (tag: number, body: Buffer) => Buffer.concat([Buffer.of(tag), body]);
+
+async function expand(body: Buffer): Promise<Buffer | undefined> {
+  if (body[0] === plain) return body.subarray(1);
+  if (body[0] !== packed) return undefined;
+  return await unpack(body.subarray(1), { maxOutputLength: largest }).catch(() => undefined);
+}

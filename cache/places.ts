@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { GalleyError } from "../src/errors/index.js";
+
+/** Where a repository's caches lie. */
+export interface CachePlaces {
+  readonly root: string;
+  /** `$GALLEY_DATA_DIR/cache/<repo-key>` */
+  readonly directory: string;
+  readonly index: string;
+  /** Contents of stored mounts by digest. */
+  readonly chunks: string;
+  /** One record a build. */
+  readonly builds: string;
+  /** One file a mount that is being filled. */
+  readonly filling: string;
+  readonly lock: string;
+  /** What a scope has stored of a mount. */
+  mount(scope: string, id: string): string;
+  /** Stored mounts of a scope. */
+  mounts(scope: string): string;
+}
+
+const safeName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
+
+/** @throws GalleyError invalid_request for what is no repository key */
+export function cachePlaces(dataDirectory: string, repoKey: string): CachePlaces {
+  if (!safeName.test(repoKey) || repoKey.includes("..")) {
+    throw new GalleyError("invalid_request", `${JSON.stringify(repoKey)} is no repository key.`, {
+      hint: "`galley cache ls` lists those that there are.",
+    });
+  }
+  const root = join(dataDirectory, "cache");
+  const directory = join(root, repoKey);
+  return {
+    root,
+    directory,
+    index: join(directory, "index.json"),
+    chunks: join(directory, "chunks"),
+    builds: join(directory, "builds"),
+    filling: join(directory, "filling"),
+    lock: join(directory, "lock"),
+    mounts: (scope) => join(directory, "mounts", scope),
+    mount: (scope, id) => join(directory, "mounts", scope, `${mountName(id)}.json`),
+  };
+}
+
+/** A short name of a mount, by its id without namespace: ids are paths, or whatever a Dockerfile says. */
+export function mountName(id: string): string {
+  return createHash("sha256").update(id).digest("hex").slice(0, 16);
+}
+
+export const isRepoKey = (name: string): boolean => safeName.test(name) && !name.includes("..");

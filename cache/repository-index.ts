@@ -1,0 +1,139 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import {
+  type CacheBuildRecord,
+  listBuildRecords,
+  mostBuildRecords,
+  trimBuildRecords,
+} from "./build-record.js";
+import { chunkStore } from "./chunks.js";
+import { type CachePlaces, mountName } from "./places.js";
+import { replaceFile } from "./replace-file.js";
+import { withLock } from "./repository-lock.js";
+import { listStoredMounts, type StoredMount } from "./stored-mount.js";
+
+/** What is kept for a repository, at a glance. Everything in it can be found again from what it speaks of. */
+export interface RepositoryIndex {
+  readonly v: 1;
+  readonly repoKey: string;
+  /** Bytes on disk of all stored mounts together: they share what they have in common. */
+  readonly storedBytes: number;
+  readonly mounts: readonly IndexedMount[];
+  /** The newest first. */
+  readonly builds: readonly IndexedBuild[];
+}
+
+export interface IndexedMount {
+  /** Names it in commands. */
+  readonly name: string;
+  readonly id: string;
+  readonly scope: string;
+  /** Bytes, unpacked. */
+  readonly size: number;
+  readonly entries: number;
+  readonly storedAt: string;
+  readonly lastUsedAt: string;
+  /** The last builds that used it. */
+  readonly usedBy: readonly string[];
+  /** Milliseconds that the steps which use it took when they last ran without it being there: what it would cost to lose. Null: not known. */
+  readonly cost: number | null;
+}
+
+export interface IndexedBuild {
+  readonly id: string;
+  readonly service: string;
+  readonly scope: string;
+  readonly at: string;
+  readonly took: number;
+  readonly built: boolean;
+  readonly steps: number;
+  readonly cached: number;
+}
+
+const usersKept = 10;
+
+/** Undefined where nothing is kept. A missing or damaged index is made again from what is there. */
+export async function readIndex(places: CachePlaces): Promise<RepositoryIndex | undefined> {
+  const text = await readFile(places.index, "utf8").catch(() => undefined);
+  if (text !== undefined) {
+    const index = parse(text, places);
+    if (index) return index;
+  }
+  const made = await makeIndex(places);
+  return made.mounts.length + made.builds.length === 0 && text === undefined ? undefined : made;
+}
+
+/** Makes the index anew and writes it. */
+export async function refreshIndex(places: CachePlaces, signal: AbortSignal): Promise<RepositoryIndex> {
+  return await withLock(`${places.lock}-index`, signal, async () => {
+    const index = await makeIndex(places);
+    await replaceFile(places.index, JSON.stringify(index));
+    return index;
+  });
+}
+
+async function makeIndex(places: CachePlaces): Promise<RepositoryIndex> {
+  const [mounts, all, chunks] = await Promise.all([
+    listStoredMounts(`${places.directory}/mounts`),
+    listBuildRecords(places.builds),
+    chunkStore(places.chunks).list(),
+  ]);
+  const records = all.slice(0, mostBuildRecords);
+  if (all.length > records.length)
+    await trimBuildRecords(places.builds, new Set(records.map(({ id }) => id)));
+  let storedBytes = 0;
+  for (const { bytes } of chunks.values()) storedBytes += bytes;
+  return {
+    v: 1,
+    repoKey: basename(places.directory),
+    storedBytes,
+    mounts: mounts.map(({ stored }) => indexMount(stored, records)),
+    builds: records.map(({ id, service, scope, at, took, built, steps }) => ({
+      id,
+      service,
+      scope,
+      at,
+      took,
+      built,
+      steps: steps.length,
+      cached: steps.filter((step) => step.cached).length,
+    })),
+  };
+}
+
+function indexMount(stored: StoredMount, records: readonly CacheBuildRecord[]): IndexedMount {
+  const { id, scope, content, storedAt } = stored;
+  const users = records.filter(
+    (record) => record.scope === scope && record.steps.some(({ mounts }) => mounts.includes(id)),
+  );
+  const lastUsedAt = users[0] && users[0].at > storedAt ? users[0].at : storedAt;
+  // The first one that ran its steps began with nothing in it.
+  const cold = users
+    .flatMap(({ steps, restored }) =>
+      steps.filter(({ mounts, cached }) => !cached && mounts.includes(id) && !restored.includes(id)),
+    )
+    .map(({ took }) => took);
+  return {
+    name: mountName(`${scope}\0${id}`),
+    id,
+    scope,
+    size: content.bytes,
+    entries: content.entries,
+    storedAt,
+    lastUsedAt,
+    usedBy: users.slice(0, usersKept).map((record) => record.id),
+    cost: cold.length > 0 ? Math.max(...cold) : null,
+  };
+}
+
+function parse(text: string, places: CachePlaces): RepositoryIndex | undefined {
+  try {
+    const value = Object(JSON.parse(text)) as Partial<RepositoryIndex>;
+    const { v, repoKey, storedBytes, mounts, builds } = value;
+    if (v !== 1 || repoKey !== basename(places.directory) || typeof storedBytes !== "number")
+      return undefined;
+    return Array.isArray(mounts) && Array.isArray(builds) ? (value as RepositoryIndex) : undefined;
+  } catch {
+    return undefined;
+  }
+}

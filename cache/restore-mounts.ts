@@ -1,0 +1,163 @@
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BuildGraph, BuildKitClient, SessionService, UsageRecord } from "../src/buildkit/index.js";
+import { listBuildRecords } from "./build-record.js";
+import { chunkStore } from "./chunks.js";
+import { findHelper } from "./helper.js";
+import type { BuildMount } from "./mount-keys.js";
+import { openMount } from "./mount-process.js";
+import { type CachePlaces, mountName } from "./places.js";
+import type { CacheScope } from "./scope.js";
+import type { StepInputs } from "./step-inputs.js";
+import { readArchive, readStoredMount, type StoredMount } from "./stored-mount.js";
+
+export interface RestoreOptions {
+  readonly mounts: readonly BuildMount[];
+  readonly graph: BuildGraph;
+  readonly scope: CacheScope;
+  readonly places: CachePlaces;
+  readonly client: BuildKitClient;
+  readonly auth: SessionService;
+  readonly inputs: Promise<ReadonlyMap<string, StepInputs>>;
+  readonly note: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A mount that comes at less than this is slower than what it saves. */
+const slowestBytesPerSecond = 10 * 1024 * 1024;
+const leastMs = 20_000;
+
+/**
+ * Fills the mounts that are gone from BuildKit and were stored, and no others. Of a step whose result the engine still has for the same
+ * inputs none is filled: it will not run.
+ *
+ * @returns ids of what was filled
+ */
+export async function restoreMounts(options: RestoreOptions): Promise<string[]> {
+  const { mounts, scope, places, client, graph, auth, signal } = options;
+  const stored: { mount: BuildMount; kept: StoredMount | undefined; unfinished: boolean }[] = [];
+  for (const mount of mounts) {
+    const kept = await firstStored(places, scope, mount.id);
+    const unfinished = await isThere(fillingMark(places, scope, mount.id));
+    if (kept || unfinished) stored.push({ mount, kept, unfinished });
+  }
+  if (stored.length === 0) return [];
+  const missing = await missingOnes(stored, options);
+  if (missing.length === 0) return [];
+  const helper = await findHelper(auth);
+  return await client.gateway(
+    { services: helper.services, sharedKey: "galley-helper", signal },
+    async (gateway) => {
+      const filled: string[] = [];
+      for (const { mount, kept, unfinished } of missing) {
+        const [step] = mount.steps;
+        if (step === undefined) continue;
+        const opened = await openMount(gateway, await helper.load(gateway, graph, step), graph, mount.use);
+        // An engine that does not list the ids of mounts is asked here.
+        if (!unfinished && !listsIds(client) && (await opened.fingerprint()) !== undefined) continue;
+        const mark = fillingMark(places, scope, mount.id);
+        await mkdir(places.filling, { recursive: true });
+        await writeFile(mark, "");
+        try {
+          if (unfinished) await opened.empty();
+          if (kept) {
+            const limit = AbortSignal.timeout(
+              Math.ceil(leastMs + (kept.content.bytes / slowestBytesPerSecond) * 1000),
+            );
+            await opened.fill(
+              until(readArchive(kept, chunkStore(places.chunks)), AbortSignal.any([signal, limit])),
+            );
+            filled.push(mount.id);
+          }
+          await rm(mark, { force: true });
+        } catch (error) {
+          // A half filled mount is worse than an empty one. Where this fails, too, the mark says so to the next build.
+          await opened.empty().then(
+            () => rm(mark, { force: true }),
+            () => {},
+          );
+          if (kept && (error as { code?: string }).code === "cache_damaged")
+            await rm(places.mount(kept.scope, mount.id), { force: true });
+          throw error;
+        }
+      }
+      return filled;
+    },
+  );
+}
+
+async function* until(archive: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const chunk of archive) {
+    signal.throwIfAborted();
+    yield chunk;
+  }
+}
+
+async function firstStored(
+  places: CachePlaces,
+  scope: CacheScope,
+  id: string,
+): Promise<StoredMount | undefined> {
+  for (const name of scope.readsFrom) {
+    const found = await readStoredMount(places.mount(name, id));
+    if (found && found.id === id) return found;
+  }
+  return undefined;
+}
+
+/** Only the engine from 23 on says which mount a record is. */
+function listsIds({ engine }: BuildKitClient): boolean {
+  return engine === undefined || Number(engine.apiVersion.slice("1.".length)) >= 42;
+}
+
+interface Candidate {
+  readonly mount: BuildMount;
+  readonly kept: StoredMount | undefined;
+  readonly unfinished: boolean;
+}
+
+async function missingOnes(stored: readonly Candidate[], options: RestoreOptions): Promise<Candidate[]> {
+  const { client, places, inputs, signal } = options;
+  // The one question of a build.
+  const records = await client.diskUsage({ signal });
+  const there = new Set(records.flatMap(mountIdOf));
+  const gone = stored.filter(
+    ({ mount, unfinished }) => unfinished || !listsIds(client) || !there.has(mount.use.id),
+  );
+  if (gone.length === 0) return [];
+  const keys = await inputs;
+  const earlier = new Set(
+    (await listBuildRecords(places.builds)).flatMap(({ built, steps }) =>
+      built ? steps.map(({ key }) => key) : [],
+    ),
+  );
+  const results = records.filter(({ type }) => type === "regular").map(({ description }) => description);
+  const willBeCached = ({ digest, args }: BuildMount["steps"][number]) => {
+    const key = keys.get(digest)?.key;
+    // BuildKit describes the result of a step by its command (worker/base: `mount / from exec …`).
+    return key !== undefined && earlier.has(key) && results.some((text) => text.includes(args.join(" ")));
+  };
+  return gone.filter(({ mount, unfinished }) => unfinished || !mount.steps.every(willBeCached));
+}
+
+/** BuildKit since 0.10: `cached mount /root/.npm from exec … with id "ns//root/.npm"`. */
+function mountIdOf({ type, description }: UsageRecord): string[] {
+  if (type !== "exec.cachemount") return [];
+  const [, quoted] = / with id ("(?:[^"\\]|\\.)*")$/.exec(description) ?? [];
+  if (quoted === undefined) return [];
+  try {
+    return [JSON.parse(quoted) as string];
+  } catch {
+    return [quoted.slice(1, -1)];
+  }
+}
+
+/** Says that a mount is being filled: found later, it was not finished. */
+const fillingMark = (places: CachePlaces, { namespace }: CacheScope, id: string) =>
+  join(places.filling, mountName(`${namespace}\0${id}`));
+
+const isThere = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

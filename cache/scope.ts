@@ -1,0 +1,48 @@
+import type { BuildGraph } from "../src/buildkit/index.js";
+import { GalleyError } from "../src/errors/index.js";
+
+/** Whose caches a build uses. */
+export interface CacheScope {
+  readonly repoKey: string;
+  /** Namespace of its cache mounts in BuildKit: what has another one is never seen. */
+  readonly namespace: string;
+  /** Where it keeps what it stores: a directory's name. */
+  readonly own: string;
+  /** Where it looks for what is stored, the first one first. `own` is among them; it writes to no other. */
+  readonly readsFrom: readonly string[];
+}
+
+/**
+ * Builds of a repository share its caches. Code that comes from a fork reads what the repository has stored, and writes where no other
+ * pull request looks: what it leaves behind is never run by anybody else.
+ *
+ * @param build `pr`: the number of the pull request, null for a branch; `fork`: its head is in another repository
+ */
+export function cacheScope(build: {
+  readonly repoKey: string;
+  readonly pr: number | null;
+  readonly fork: boolean;
+}): CacheScope {
+  const { repoKey, pr, fork } = build;
+  if (!fork) return { repoKey, namespace: repoKey, own: "base", readsFrom: ["base"] };
+  const own = `fork-${pr === null ? "ref" : `pr-${pr}`}`;
+  // No repository key has this character, so that no repository can be given the namespace of another one's fork.
+  return { repoKey, namespace: `${repoKey}~${own}`, own, readsFrom: [own, "base"] };
+}
+
+/**
+ * Holds a build to its own namespace. The Dockerfile frontend puts it before every id; another frontend (`# syntax=`) can ask for any.
+ *
+ * @throws GalleyError forbidden
+ */
+export function requireOwnMounts(graph: BuildGraph, { namespace }: CacheScope): void {
+  for (const { name, caches } of graph.steps) {
+    const foreign = caches.find(({ id }) => !id.startsWith(`${namespace}/`));
+    if (foreign === undefined) continue;
+    throw new GalleyError(
+      "forbidden",
+      `A step wants the cache mount ${JSON.stringify(foreign.id)}, which belongs to nobody or to another repository: ${name}`,
+      { hint: "Use docker/dockerfile in the `# syntax=` line, or none." },
+    );
+  }
+}

@@ -1,0 +1,144 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { GalleyError } from "../src/errors/index.js";
+import { ArchiveReader, type ArchiveSummary } from "./archive-summary.js";
+import type { Chunk, ChunkStore } from "./chunks.js";
+import { cutByContent } from "./cut.js";
+import { replaceFile } from "./replace-file.js";
+
+/** What was stored of one cache mount. */
+export interface StoredMount {
+  readonly v: 1;
+  /** Id without namespace. */
+  readonly id: string;
+  /** Name of the scope that stored it. */
+  readonly scope: string;
+  readonly fingerprint: string;
+  /** RFC 3339. */
+  readonly storedAt: string;
+  readonly content: ArchiveSummary;
+  readonly chunks: readonly Chunk[];
+}
+
+/** Chunks that are packed at once. */
+const atOnce = 3;
+
+/** Files an archive's chunks. @throws GalleyError cache_too_large, and what the disk says: what was written is found by the next sweep */
+export async function storeArchive(
+  archive: AsyncIterable<Uint8Array>,
+  chunks: ChunkStore,
+  mostBytes: number,
+): Promise<{
+  readonly chunks: readonly Chunk[];
+  readonly content: ArchiveSummary;
+  readonly written: number;
+}> {
+  const reader = new ArchiveReader();
+  const stored: Chunk[] = [];
+  const running = new Set<Promise<void>>();
+  let failed: { error: unknown } | undefined;
+  let written = 0;
+  let size = 0;
+  try {
+    for await (const content of cutByContent(archive)) {
+      if (failed) throw failed.error;
+      reader.pass(content);
+      size += content.length;
+      const place = stored.push({ digest: "", size: 0 }) - 1;
+      const putting: Promise<void> = chunks
+        .put(content)
+        .then(({ digest, size, written: bytes }) => {
+          stored[place] = { digest, size };
+          written += bytes;
+        })
+        .catch((error: unknown) => {
+          failed ??= { error };
+        })
+        .finally(() => running.delete(putting));
+      running.add(putting);
+      if (running.size >= atOnce) await Promise.race(running);
+      // What is packed well may still be much: sixteen times the room is no cache but a way to fill memory and time.
+      if (written > mostBytes || size > mostBytes * 16)
+        throw new GalleyError(
+          "cache_too_large",
+          `It takes more than the ${mostBytes} bytes that its repository may store.`,
+        );
+    }
+  } finally {
+    await Promise.all(running);
+  }
+  if (failed) throw (failed as { error: unknown }).error;
+  return { chunks: stored, content: reader.summary(), written };
+}
+
+/** The archive again. Throws GalleyError cache_damaged at the first chunk that is not what it was. */
+export async function* readArchive(stored: StoredMount, chunks: ChunkStore): AsyncGenerator<Buffer> {
+  // The next ones are read and unpacked while this one goes out.
+  const ahead: Promise<Buffer>[] = [];
+  let next = 0;
+  try {
+    for (;;) {
+      while (ahead.length < atOnce && next < stored.chunks.length) {
+        const reading = chunks.get(stored.chunks[next++] as Chunk);
+        reading.catch(() => {});
+        ahead.push(reading);
+      }
+      const chunk = ahead.shift();
+      if (chunk === undefined) return;
+      yield await chunk;
+    }
+  } finally {
+    await Promise.allSettled(ahead);
+  }
+}
+
+export async function writeStoredMount(path: string, stored: StoredMount): Promise<void> {
+  await replaceFile(path, JSON.stringify(stored));
+}
+
+/** Undefined where there is none. A damaged one is removed, and counts as none. */
+export async function readStoredMount(path: string): Promise<StoredMount | undefined> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const stored = parse(text);
+  if (stored === undefined) await rm(path, { force: true });
+  return stored;
+}
+
+/** All that are in a directory of a scope, or of all scopes. */
+export async function listStoredMounts(
+  directory: string,
+): Promise<{ readonly path: string; readonly stored: StoredMount }[]> {
+  const found: { path: string; stored: StoredMount }[] = [];
+  for (const name of await readdir(directory, { recursive: true }).catch(() => [])) {
+    if (!name.endsWith(".json")) continue;
+    const path = join(directory, name);
+    const stored = await readStoredMount(path);
+    if (stored) found.push({ path, stored });
+  }
+  return found;
+}
+
+function parse(text: string): StoredMount | undefined {
+  try {
+    const value = Object(JSON.parse(text)) as Partial<StoredMount>;
+    const { v, id, scope, fingerprint, storedAt, content, chunks } = value;
+    if (
+      v !== 1 ||
+      !Array.isArray(chunks) ||
+      typeof content !== "object" ||
+      !Array.isArray(content?.directories)
+    )
+      return undefined;
+    if ([id, scope, fingerprint, storedAt].some((field) => typeof field !== "string")) return undefined;
+    const sound = chunks.every(
+      (chunk) =>
+        /^[0-9a-f]{64}$/.test(String(Object(chunk).digest)) &&
+        Number.isSafeInteger(Object(chunk).size) &&
+        Object(chunk).size > 0,
+    );
+    return sound ? (value as StoredMount) : undefined;
+  } catch {
+    return undefined;
+  }
+}

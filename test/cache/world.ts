@@ -1,0 +1,136 @@
+// What the tests of caches share: builds that go through the caches of a data directory, and ways to forget what an engine has.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Caches, cacheScope, openCaches } from "../../cache/index.js";
+import {
+  type BuildGraph,
+  BuildKitClient,
+  createFilesTree,
+  createRegistryAuth,
+  loadDockerConfig,
+  type SolveOptions,
+} from "../../src/buildkit/index.js";
+import { engineEnv, type LabEngine } from "../support/engines.js";
+
+export interface CacheWorld {
+  readonly client: BuildKitClient;
+  readonly dataDirectory: string;
+  readonly caches: Caches;
+  readonly warnings: string[];
+  /** Builds `FROM busybox` and these lines; resolves with what its steps printed, when what follows it is done. */
+  build(lines: string, options?: CacheBuildOptions): Promise<string>;
+  /** Removes from the engine every record that has the text in its description. */
+  forget(text: string): Promise<number>;
+  remove(): Promise<void>;
+}
+
+export interface CacheBuildOptions {
+  readonly repoKey?: string;
+  readonly pr?: number;
+  readonly fork?: boolean;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly id?: string;
+  /** Told when the graph is known, before the caches are. */
+  readonly onGraph?: (graph: BuildGraph) => void;
+  readonly solve?: Partial<SolveOptions>;
+}
+
+export const unique = (name: string) => `${name}-${randomBytes(6).toString("hex")}`;
+
+export async function cacheWorld(
+  engine: LabEngine,
+  options: { readonly dataDirectory?: string; readonly share?: number; readonly budget?: number } = {},
+): Promise<CacheWorld> {
+  const env = engineEnv(engine);
+  const connect = (signal?: AbortSignal) =>
+    BuildKitClient.connect(undefined, { env, ...(signal ? { signal } : {}) });
+  const client = await connect();
+  const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), "galley-cache-"));
+  const warnings: string[] = [];
+  const caches = openCaches({
+    dataDirectory,
+    budget: options.budget ?? 1e9,
+    share: options.share ?? 1e9,
+    connect,
+    log: {
+      info: () => {},
+      warn: (fields, message) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
+    },
+    now: Date.now,
+  });
+  const auth = createRegistryAuth({ config: await loadDockerConfig(undefined, env), env });
+  return {
+    client,
+    dataDirectory,
+    caches,
+    warnings,
+    async build(
+      lines,
+      { repoKey = "repo-a", pr, fork = false, files = {}, id = unique("b"), onGraph, solve } = {},
+    ) {
+      const scope = cacheScope({ repoKey, pr: pr ?? null, fork });
+      const tree = createFilesTree(
+        new Map(Object.entries({ ...files, Dockerfile: `FROM busybox\n${lines}\n` })),
+      );
+      const begun = caches.begin({
+        scope,
+        build: id,
+        service: "web",
+        tree,
+        client,
+        auth,
+        useCache: true,
+        note: () => {},
+        signal: new AbortController().signal,
+      });
+      let log = "";
+      let built = false;
+      let refused: unknown;
+      try {
+        await client.solve({
+          frontendAttrs: {
+            "build-arg:BUILDKIT_CACHE_MOUNT_NS": scope.namespace,
+            "image-resolve-mode": "local",
+          },
+          ...solve,
+          trees: { context: tree, dockerfile: tree },
+          onGraph: async (graph) => {
+            onGraph?.(graph);
+            await begun.onGraph(graph).catch((error: unknown) => {
+              refused = error;
+              throw error;
+            });
+          },
+          onStatus: (status) => {
+            begun.onStatus(status);
+            for (const { data } of status.logs) log += Buffer.from(data).toString();
+          },
+        });
+        built = true;
+      } catch (error) {
+        throw refused ?? error;
+      } finally {
+        await begun.end(built);
+      }
+      await caches.settled();
+      return log;
+    },
+    async forget(text) {
+      let removed = 0;
+      for (;;) {
+        const mine = (await client.diskUsage()).filter(({ description }) => description.includes(text));
+        if (mine.length === 0) return removed;
+        const { records } = await client.prune({ filter: mine.map(({ id }) => `id==${id}`), all: true });
+        removed += records.length;
+        if (records.length === 0) return removed;
+      }
+    },
+    async remove() {
+      await caches.close();
+      client.close();
+      rmSync(dataDirectory, { recursive: true, force: true });
+    },
+  };
+}
