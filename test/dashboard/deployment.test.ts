@@ -39,6 +39,10 @@ test("a build is shown as it happens, up to the address that answers", async () 
     /0 of 11 steps cached, sent 214 files \(1\.2 MB\).*healthy/,
   );
   await page.getByRole("link", { name: /^pr-/ }).click();
+  await page.getByRole("button", { name: "pin", exact: true }).click();
+  await see(page, "Pinned: it does not expire.");
+  await page.getByRole("button", { name: "unpin" }).click();
+  await see(page, /Expires in 1[34] d/);
   await page.getByRole("button", { name: "Terminate" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Terminate" }).click();
   await see(page, "Takes the environment down.");

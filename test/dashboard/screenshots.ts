@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
 import type { TestAgent } from "../queue/agent.js";
 import { quick, startWorld } from "../queue/world.js";
 import type { TestDatabases } from "../support/databases.js";
@@ -67,19 +68,61 @@ await world.deploy({ ref: "main" });
 const shop = await world.call<{ environments: { id: string; name: string }[] }>("GET", "/environments");
 const environment = shop.body.environments.find(({ name }) => name === "pr-5")?.id;
 
-const views: readonly (readonly [name: string, url: string, path: string, signedIn: boolean])[] = [
-  ["set-up", ground.url, "/", false],
-  ["sign-in", world.url, "/", false],
-  ["first-steps", empty.url, "/", true],
-  ["first-agent", empty.url, "/admin/agents", true],
-  ["environments", world.url, "/", true],
-  ["environment", world.url, `/environments/${environment}`, true],
-  ["building", world.url, `/deployments/${live}`, true],
-  ["failed", world.url, `/deployments/${failed}`, true],
-  ["running", world.url, `/deployments/${up}`, true],
-  ["projects", world.url, "/projects", true],
-  ["project", world.url, "/projects/shop", true],
-  ["agents", world.url, "/admin/agents", true],
+interface View {
+  readonly name: string;
+  readonly url: string;
+  readonly path: string;
+  readonly signedIn?: boolean;
+  /** What is done on the page before the picture. */
+  readonly act?: (page: Page) => Promise<void>;
+}
+let names = 0;
+const views: readonly View[] = [
+  { name: "set-up", url: ground.url, path: "/", signedIn: false },
+  { name: "sign-in", url: world.url, path: "/", signedIn: false },
+  { name: "first-steps", url: empty.url, path: "/" },
+  { name: "first-agent", url: empty.url, path: "/admin/agents" },
+  { name: "environments", url: world.url, path: "/" },
+  { name: "environment", url: world.url, path: `/environments/${environment}` },
+  { name: "building", url: world.url, path: `/deployments/${live}` },
+  { name: "failed", url: world.url, path: `/deployments/${failed}` },
+  {
+    name: "running",
+    url: world.url,
+    path: `/deployments/${up}`,
+    act: async (page) => {
+      await page.getByRole("button").filter({ hasText: /^web/ }).click();
+      await page.getByRole("button", { name: "all", exact: true }).click();
+      await page.getByLabel("Search the log").fill("package-4");
+      await page.keyboard.press("Enter");
+      await page.getByRole("button", { name: "wrap" }).click();
+    },
+  },
+  { name: "projects", url: world.url, path: "/projects" },
+  {
+    name: "add-project",
+    url: world.url,
+    path: "/projects",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Add a project" }).click();
+      await page.getByLabel("ssh key").check();
+    },
+  },
+  { name: "project", url: world.url, path: "/projects/shop" },
+  { name: "agents", url: world.url, path: "/admin/agents" },
+  {
+    name: "new-agent",
+    url: world.url,
+    path: "/admin/agents",
+    act: async (page) => {
+      await page.getByRole("button", { name: "New agent" }).click();
+      names += 1;
+      await page.getByLabel("Name", { exact: true }).fill(`barge-${names}`);
+      await page.getByRole("button", { name: "Make the agent" }).click();
+      await page.getByText(/^GALLEY_AGENT_TOKEN=/).waitFor();
+    },
+  },
+  { name: "keys", url: world.url, path: "/", act: (page) => page.keyboard.press("?") },
 ];
 mkdirSync(target, { recursive: true });
 const sessions = new Map([
@@ -92,7 +135,7 @@ for (const [width, height] of [
   [360, 760],
 ] as const)
   for (const dark of [false, true]) {
-    for (const [name, url, path, signedIn] of views) {
+    for (const { name, url, path, signedIn = true, act } of views) {
       if (only.length > 0 && !only.includes(name)) continue;
       const { page, faults, close } = await openPage(browser, {
         url,
@@ -104,6 +147,8 @@ for (const [width, height] of [
       await page.goto(path);
       await page.waitForLoadState("load");
       await page.waitForTimeout(signedIn ? 900 : 400);
+      await act?.(page);
+      await page.waitForTimeout(act ? 300 : 0);
       const file = join(
         target,
         `${name}-${width === 360 ? "narrow" : "wide"}-${dark ? "dark" : "light"}.png`,

@@ -30,8 +30,10 @@ if ! [ -x "$DIR/start" ] || [ "$(cat "$DIR/.wanted" 2> /dev/null)" != "${wanted[
 <fontconfig>
   <dir>$DIR/usr/share/fonts</dir>
   <cachedir>$DIR/fonts-cache</cachedir>
-  <alias binding="same"><family>system-ui</family><prefer><family>Liberation Sans</family></prefer></alias>
-  <alias binding="same"><family>sans-serif</family><prefer><family>Liberation Sans</family></prefer></alias>
+  <match target="pattern">
+    <test qual="all" name="family" compare="not_contains"><string>ono</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Liberation Sans</string></edit>
+  </match>
   <alias binding="same"><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
 </fontconfig>
 CONF

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "react";
+import { toClipboard } from "./clipboard.js";
 
 /** Puts a text into the clipboard; says so for a moment, without moving anything. */
 export function Copy({ text, what }: { text: string; what: string }) {
@@ -26,27 +27,6 @@ export function Copy({ text, what }: { text: string; what: string }) {
       </span>
     </button>
   );
-}
-
-async function toClipboard(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(text);
-  }
-}
-
-// Over plain http, which a local installation is opened by, browsers have no clipboard interface.
-function copyBySelection(text: string): boolean {
-  const field = document.createElement("textarea");
-  field.value = text;
-  field.className = "unseen";
-  document.body.append(field);
-  field.select();
-  const copied = document.execCommand("copy");
-  field.remove();
-  return copied;
 }
 
 /** Something to paste into a terminal or a file. */

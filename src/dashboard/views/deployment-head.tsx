@@ -35,7 +35,16 @@ export function DeploymentHead({ deployment, model, now }: HeadProps) {
         </h1>
         <State look={lookOf(state)} />
         <span className="clock">{elapsed(deployment, model, now)}</span>
-        <Actions deployment={deployment} />
+        {deployment.url !== null && deployment.state === "running" && (
+          <span className="address">
+            <Out url={deployment.url} />
+            <Copy text={deployment.url} what="the address" />
+          </span>
+        )}
+        <Actions
+          deployment={deployment}
+          planned={model.services.find(({ url }) => url !== null)?.url ?? null}
+        />
       </div>
       <div className="line-two">
         {kind === "terminate" ? (
@@ -73,7 +82,13 @@ function elapsed({ duration, claimedAt }: Deployment, model: DeploymentModel, no
   return since === undefined ? "" : formatRunning(now - since);
 }
 
-function Actions({ deployment }: { deployment: Deployment }) {
+interface ActionsProps {
+  readonly deployment: Deployment;
+  /** Where it will answer. */
+  readonly planned: string | null;
+}
+
+function Actions({ deployment, planned }: ActionsProps) {
   const [asking, setAsking] = useState(false);
   const { environment, project, ref, final, kind, cancelling, url } = deployment;
   const again = useAction(async (useCache: boolean) => {
@@ -98,6 +113,11 @@ function Actions({ deployment }: { deployment: Deployment }) {
         <button type="button" disabled={cancelling !== null} onClick={() => setAsking(true)}>
           Cancel
         </button>
+      )}
+      {!final && planned !== null && (
+        <span className="button waiting" title={`${planned} answers when it runs`}>
+          Open: waiting
+        </span>
       )}
       {url !== null && deployment.state === "running" && (
         <Out url={url} className="button primary">

@@ -9,7 +9,7 @@ import { EnvironmentRow } from "./environment-row.js";
 
 /** Every environment, project by project: is it up, and where. */
 export function EnvironmentsPage() {
-  const environments = usePolled<{ environments: ListedEnvironment[] }>("/environments");
+  const environments = usePolled<{ environments: ListedEnvironment[] }>("/environments", 3000);
   const projects = usePolled<{ projects: Project[] }>("/projects", 10_000);
   const agents = usePolled<{ agents: Agent[] }>("/agents", 10_000);
   const now = useNow(1000);

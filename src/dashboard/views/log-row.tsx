@@ -1,6 +1,7 @@
 import type { DeploymentModel, LogPlace } from "../model/deployment-model.js";
 import { pieces, plainText } from "../model/log-line.js";
 import { absolute } from "../ui/ago.js";
+import { toClipboard } from "../ui/clipboard.js";
 
 interface LogRowProps {
   readonly model: DeploymentModel;
@@ -23,7 +24,7 @@ export function LogRow({ model, place, number, index, search }: LogRowProps) {
         tabIndex={-1}
         className="no"
         title={`${absolute(line.at)} · copy the line`}
-        onClick={() => void navigator.clipboard?.writeText(plainText(line.text))}
+        onClick={() => void toClipboard(plainText(line.text))}
       >
         {index + 1}
       </button>

@@ -74,8 +74,8 @@ export function TokenPanel({ name, token, agent, onClose }: PanelProps) {
       ) : (
         <>
           <p>
-            The token is shown this once. Put this line into the agent's environment, with compose into
-            `.env`:
+            The token is shown this once. Put this line into the agent's environment, with compose into{" "}
+            <code>.env</code>:
           </p>
           <Paste text={`GALLEY_AGENT_TOKEN=${token}`} what="the line for .env" />
           <p>Then start the agent, with compose or by itself:</p>
