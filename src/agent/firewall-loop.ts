@@ -1,5 +1,5 @@
 import { type Docker, inspectImage, pullImage } from "../docker/index.js";
-import { applyFirewall, type FirewallState } from "../preview/index.js";
+import { applyFirewall, engineRoutes, type FirewallState } from "../preview/index.js";
 import type { AgentConfig } from "./config.js";
 import type { AgentLog } from "./log.js";
 import { pause } from "./pause.js";
@@ -13,6 +13,29 @@ export interface FirewallLoopOptions {
   readonly signal: AbortSignal;
   /** Milliseconds between two looks. Default: five minutes. */
   readonly everyMs?: number;
+}
+
+/** The image of GALLEY_FIREWALL, where it names one. */
+function firewallImage(firewall: string): string | undefined {
+  return ["auto", "off", "host"].includes(firewall) ? undefined : firewall;
+}
+
+/** Routes of the engine's machine by the image of GALLEY_FIREWALL; undefined where it names none and those of this machine are meant. */
+export function routesOf(
+  docker: Docker,
+  { firewall, agent }: { readonly firewall: string; readonly agent: string },
+  signal: AbortSignal,
+): (() => Promise<readonly string[]>) | undefined {
+  const image = firewallImage(firewall);
+  if (image === undefined) return undefined;
+  return async () => {
+    await ensureImage(docker, image, signal);
+    return await engineRoutes(docker, { image, agent }, signal);
+  };
+}
+
+async function ensureImage(docker: Docker, image: string, signal: AbortSignal): Promise<void> {
+  if (!(await inspectImage(docker, image, signal))) await pullImage(docker, image, { signal });
 }
 
 const everyDefaultMs = 300_000;
@@ -44,13 +67,13 @@ export function startFirewall(options: FirewallLoopOptions): { readonly done: Pr
   const once = async () => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
     try {
-      const by = firewall === "auto" || firewall === "host" ? "host" : { image: firewall };
+      const image = firewallImage(firewall);
+      const by = image === undefined ? "host" : { image };
       if (by === "host" && process.getuid?.() !== 0) {
         say({ applied: false, why: "the agent is not root, and GALLEY_FIREWALL names no image" });
         return;
       }
-      if (by !== "host" && !(await inspectImage(docker, by.image, limit)))
-        await pullImage(docker, by.image, { signal: limit });
+      if (image !== undefined) await ensureImage(docker, image, limit);
       say(await applyFirewall(docker, { by, pool, agent, signal: limit }));
     } catch (error) {
       if (!signal.aborted) say({ applied: false, why: (error as Error).message });

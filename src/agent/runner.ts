@@ -17,6 +17,7 @@ import {
 } from "../preview/index.js";
 import { type AgentConfig, memoryBytes } from "./config.js";
 import { failureOf } from "./failure.js";
+import { routesOf } from "./firewall-loop.js";
 import { hookEvent } from "./hook-event.js";
 import { getImages } from "./images.js";
 import { withSecrets } from "./job-manifest.js";
@@ -40,6 +41,7 @@ export interface RunnerOptions {
     | "publicNetwork"
     | "previewPool"
     | "probeImage"
+    | "firewall"
     | "switchMs"
     | "tlsEnabled"
     | "certResolver"
@@ -250,6 +252,7 @@ async function start(
     pool: config.previewPool,
     publicNetwork: config.publicNetwork,
     switchMs: config.switchMs,
+    routes: routesOf(docker, { firewall: config.firewall, agent }, signal),
     ...(config.probeImage ? { probe: containerProbe(docker, owner, config.probeImage) } : {}),
     onState: (service, state) => void tell({ type: "service.state", state, detail: null }, service),
     onHook: (event) => void tell(hookEvent(event), event.service),

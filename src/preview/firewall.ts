@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { containerEnd, type Docker, lastLogLines, removeContainer, startContainer } from "../docker/index.js";
-import { GalleyError } from "../errors/index.js";
+import type { Docker } from "../docker/index.js";
 import { firewallScript, NO_IPTABLES, NO_RULES } from "./firewall-rules.js";
-import { labelKeys } from "./labels.js";
+import { type Ended, onEngineMachine } from "./host-container.js";
 import { DEFAULT_POOL } from "./network.js";
 
 export interface FirewallOptions {
@@ -36,7 +34,7 @@ export async function applyFirewall(docker: Docker, options: FirewallOptions): P
   const { exitCode, output } =
     by === "host"
       ? await onThisMachine(script, signal)
-      : await inContainer(docker, by.image, agent, script, signal);
+      : await onEngineMachine(docker, { image: by.image, agent, script }, signal);
   if (exitCode === 0) return { applied: true };
   const where = by === "host" ? "this machine" : `the image ${by.image}`;
   if (exitCode === NO_IPTABLES) return { applied: false, why: `${where} has no iptables` };
@@ -47,11 +45,6 @@ export async function applyFirewall(docker: Docker, options: FirewallOptions): P
     };
   }
   return { applied: false, why: output.trim() || `iptables ended with exit code ${exitCode}` };
-}
-
-interface Ended {
-  readonly exitCode: number;
-  readonly output: string;
 }
 
 function onThisMachine(script: string, signal: AbortSignal): Promise<Ended> {
@@ -68,37 +61,4 @@ function onThisMachine(script: string, signal: AbortSignal): Promise<Ended> {
     });
     child.on("close", (code) => resolve({ exitCode: code ?? -1, output }));
   });
-}
-
-async function inContainer(
-  docker: Docker,
-  image: string,
-  agent: string,
-  script: string,
-  signal: AbortSignal,
-): Promise<Ended> {
-  const spec = {
-    name: `galley-firewall-${randomBytes(4).toString("hex")}`,
-    image,
-    labels: { [labelKeys.agent]: agent, [labelKeys.role]: "firewall" },
-    env: {},
-    entrypoint: ["/bin/sh"],
-    command: ["-c", script],
-    network: "host",
-    aliases: [],
-    publish: {},
-    // The second is for the older kind of iptables, which speaks to the kernel through a raw socket.
-    capabilities: ["NET_ADMIN", "NET_RAW"],
-    limits: { memory: 128 * 1024 * 1024 },
-  };
-  const id = await startContainer(docker, spec, signal);
-  try {
-    const exitCode = await containerEnd(docker, id, signal, LIMIT_MS);
-    return { exitCode, output: (await lastLogLines(docker, id, 5, signal)).join("\n") };
-  } catch (error) {
-    if (error instanceof GalleyError && !signal.aborted) return { exitCode: -1, output: error.message };
-    throw error;
-  } finally {
-    await removeContainer(docker, id, AbortSignal.timeout(30_000));
-  }
 }

@@ -1,4 +1,7 @@
 import { readFile } from "node:fs/promises";
+import type { Docker } from "../docker/index.js";
+import { GalleyError } from "../errors/index.js";
+import { onEngineMachine } from "./host-container.js";
 
 /**
  * Reads the subnets that a machine has routes to, without its default routes. The engine does not look at them when it is given a
@@ -14,6 +17,29 @@ export async function hostRoutes(file = "/proc/net/route"): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
+}
+
+/**
+ * The same of the engine's machine, for an agent that is in a container and sees its own routes alone.
+ *
+ * @param image one with a shell, on the engine already
+ * @throws engine_error when they cannot be read
+ */
+export async function engineRoutes(
+  docker: Docker,
+  about: { readonly image: string; readonly agent: string },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { exitCode, output } = await onEngineMachine(
+    docker,
+    { ...about, script: "cat /proc/net/route" },
+    signal,
+  );
+  if (exitCode === 0) return parseRoutes(output);
+  throw new GalleyError(
+    "engine_error",
+    `the routes of the engine's machine could not be read: ${output.slice(-300)}`,
+  );
 }
 
 /** Columns are named in the first line; addresses are hexadecimal, in the byte order of the machine (little-endian on all of ours). */

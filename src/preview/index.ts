@@ -4,6 +4,7 @@ export { applyFirewall, type FirewallOptions, type FirewallState } from "./firew
 export { type FoundEnvironment, findEnvironments } from "./found.js";
 export { hibernateEnvironment, type WakeOptions, wakeEnvironment } from "./hibernate.js";
 export type { HookEvent, HookKind } from "./hooks.js";
+export { engineRoutes } from "./host-routes.js";
 export { hostsOf, type Ingress, type PublicAddress } from "./hosts.js";
 export { removeUnusedImages } from "./images.js";
 export type { Owner } from "./labels.js";

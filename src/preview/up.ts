@@ -58,6 +58,7 @@ export async function bringUp(
       const other = milestones.get(needed);
       await orAborted(until === "started" ? other?.started.promise : other?.up.promise, signal);
     }
+    for (const other of beforeRouted(one, plans)) await orAborted(milestones.get(other)?.up.promise, signal);
     const after = hooksAfter.has(service.kind);
     if (!after) await hooks.run(one.plan, decision, signal);
     const id = decision.stays?.id ?? (await replace(one, decision, signal));
@@ -99,6 +100,22 @@ export async function bringUp(
       throw error instanceof GalleyError ? startFailure(`service ${name}`, error, command) : error;
     }
   }
+}
+
+/**
+ * What a public service without a gate waits for beside its dependencies: it is asked as soon as its own health check succeeds, and should
+ * be the last to do so. Not for what needs it, nor for others of its kind.
+ */
+export function beforeRouted({ plan }: ServicePlan, plans: readonly ServicePlan[]): readonly string[] {
+  const { check, service } = plan;
+  if (!check.routed || check.gated) return [];
+  const later = new Set([service.name]);
+  // Plans come after those that they depend on.
+  for (const other of plans) {
+    const needs = other.plan.check.needs.some((needed) => later.has(needed.service));
+    if (needs || (other.plan.check.routed && !other.plan.check.gated)) later.add(other.plan.service.name);
+  }
+  return plans.map((other) => other.plan.service.name).filter((name) => !later.has(name));
 }
 
 interface Milestone {

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { connectNetwork, type Docker, inspectContainer } from "../../src/docker/index.js";
-import { reconnectProxy, startEnvironment, stopEnvironment } from "../../src/preview/index.js";
+import { engineRoutes, reconnectProxy, startEnvironment, stopEnvironment } from "../../src/preview/index.js";
 import { docker as cli, labName, onEachEngine } from "../support/engines.js";
 import { cleared, dockerOf, environment, manifestOf, poolOf, serve, soon } from "./engine-docker.js";
 
@@ -71,6 +71,17 @@ onEachEngine(
       await stopEnvironment(docker, one.owner, soon());
       await start(three);
       expect(taken).toContain(await subnetOf(three));
+    });
+
+    test("an agent in a container asks the engine's machine for its routes", async () => {
+      const about = { image: "busybox", agent: labName("agt") };
+      // The lab's engines share this machine's network.
+      expect((await engineRoutes(docker, about, soon())).sort()).toEqual(
+        expect.arrayContaining([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+\/\d+$/)]),
+      );
+      await expect(engineRoutes(docker, { ...about, image: labName("none") }, soon())).rejects.toMatchObject({
+        code: "image_not_found",
+      });
     });
 
     test("agents that want a subnet at the same time each get one of their own", async () => {
