@@ -7,21 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { buildDashboard } from "./dashboard.mjs";
-
-/** Loaded from node_modules by those commands alone that need them: servers, databases, what brings files of its own. */
-const resident = [
-  "@electric-sql/pglite",
-  "@fastify/*",
-  "drizzle-orm",
-  "fastify",
-  "fastify-type-provider-zod",
-  "httpxy",
-  "nats",
-  "@nats-io/jwt",
-  "pg",
-  "pino",
-  "prom-client",
-];
+import { residents } from "./residents.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 for (const args of [["scripts/codegen.mjs"], ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]]) {
@@ -57,7 +43,7 @@ await build({
     js: '(function(exports,require,module,__filename,__dirname){const __bundleUrl=require("node:url").pathToFileURL(__filename).href;',
   },
   footer: { js: "})" },
-  external: resident,
+  external: [...residents.agent, ...residents.server],
   plugins: [withoutUnused()],
 });
 cpSync(join(root, "scripts/launcher.cjs"), join(cli, "main.js"));

@@ -148,13 +148,13 @@ const variables = {
     {
       accepted: "an image with node in its PATH",
       meaning:
-        "Services are asked for their health from a container of it. Needed where the agent itself is in a container; absent: it asks by itself.",
+        "Services are asked for their health from a container of it. Absent: an agent in a container takes its own image, any other asks by itself.",
     },
   ),
   GALLEY_FIREWALL: variable(z.string().min(1).max(300), {
     accepted: "auto, off, host, or an image with a shell and iptables",
     meaning:
-      "Who sets the firewall rules that keep previews from the engine's machine and from each other: the agent itself as root (auto says so where it cannot), or a container of an image, for an agent in a container.",
+      "Who sets the firewall rules that keep previews from the engine's machine and from each other: the agent itself as root (auto says so where it cannot), or a container of an image. For an agent in a container, auto is its own image.",
     fallback: "auto",
   }),
   GALLEY_TLS_ENABLED: variable(boolean, {

@@ -38,6 +38,7 @@ import type { AgentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { OpenClaims } from "./open-claims.js";
 import { spoolOutbox } from "./outbox.js";
+import { forContainer, ownImage } from "./own-image.js";
 import { ProjectImages } from "./project-images.js";
 import { startRenewal } from "./renewal-loop.js";
 import { runJob } from "./runner.js";
@@ -76,9 +77,9 @@ const startMs = 60_000;
  *
  * @throws GalleyError whatever `bootstrap`, `connectBus` and `engineFacts` throw; nothing is left running then
  */
-export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
+export async function startAgent(given: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
   const { signal, log, env = process.env, version = "0.1.0" } = options;
-  const { dataDirectory } = config;
+  const { dataDirectory } = given;
   const now = Date.now;
   const newId = randomUUID;
   const random = Math.random;
@@ -96,6 +97,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     const starting = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
     const docker = await connectEngine(env);
     const facts = await engineFacts(docker, starting);
+    const config = forContainer(given, await ownImage(docker, starting));
     const identity = { config, version, signal, log };
     let credential = await bootstrap(identity);
     const agent = credential.agent.id;
