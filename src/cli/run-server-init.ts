@@ -12,6 +12,7 @@ export interface InitFlags {
   busStore?: string;
   busTlsCert?: string;
   busTlsKey?: string;
+  busOnly?: boolean;
 }
 
 /** Absolute, as nats-server reads paths from where it was started. */
@@ -44,6 +45,7 @@ export function runServerInit(flags: InitFlags, process: NodeJS.Process): Promis
       });
       stderr.write(`Wrote ${file} for nats-server.\n`);
     }
+    if (flags.busOnly) return exitCode.ok;
     stderr.write("For the server's .env; keep a copy of the master key, without it all secrets are lost:\n");
     for (const [name, value] of Object.entries(env)) stdout.write(`${name}=${value}\n`);
     return exitCode.ok;

@@ -33,6 +33,10 @@ Exit codes: 0 stopped as it was asked to, 1 it could not start or go on, 2 a set
     .option("--bus-host <address>", "address that the bus listens on", "0.0.0.0")
     .option("--bus-tls-cert <path>", "certificate of the bus, PEM: clients have to speak TLS then")
     .option("--bus-tls-key <path>", "the certificate's key, PEM")
+    .option(
+      "--bus-only",
+      "print no settings: for a container whose output is kept, and a master key made elsewhere",
+    )
     .option("--bus-store <path>", "where the bus keeps its streams (default: DIR/bus/store)")
     .addHelpText(
       "after",

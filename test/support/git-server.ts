@@ -26,13 +26,17 @@ export function commitFolder(folder: string, repository: string, ref = "refs/hea
 }
 
 export interface GitServer {
-  /** `http://127.0.0.1:PORT`; repositories are below it by their path in the root. */
+  /** `http://ADDRESS:PORT`; repositories are below it by their path in the root. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** A real git server over HTTP: git's own http-backend behind Node's HTTP server, on loopback. */
-export async function serveGit(root: string): Promise<GitServer> {
+/**
+ * A real git server over HTTP: git's own http-backend behind Node's HTTP server.
+ *
+ * @param address default: loopback; of a bridge of the engine for agents in containers
+ */
+export async function serveGit(root: string, address = "127.0.0.1"): Promise<GitServer> {
   const server: Server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const backend = spawn("git", ["http-backend"], {
@@ -65,9 +69,9 @@ export async function serveGit(root: string): Promise<GitServer> {
       response.end(answer.subarray(end + 4));
     });
   });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  await new Promise<void>((listening) => server.listen(0, address, listening));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}`,
     close: () => new Promise((closed) => server.close(() => closed())),
   };
 }
