@@ -1,6 +1,6 @@
 #!/bin/bash
 # compose.sh    prints the path of docker's compose plugin: that of Debian 13 (`docker-compose`, version 2), unpacked under
-# $GALLEY_LAB_DIR/compose once. Needs no root. The benchmark compares with it; nothing else uses it.
+# $GALLEY_LAB_DIR/compose once. Needs no root. The benchmark compares with it, and the compose project is tried with it.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 loud

@@ -1,0 +1,274 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { docker, type LabEngine, labEngines } from "../support/engines.js";
+import { galley } from "../support/galley.js";
+import { commitFolder, type GitServer, serveGit } from "../support/git-server.js";
+import { freePorts } from "../support/nats.js";
+import { documented } from "./documented.js";
+import { type ComposeProject, composeProject, domain, eventually, host, root } from "./project.js";
+
+// The plain store: of its images the engine says what they take unpacked.
+const engine = labEngines().find(({ name }) => name === "28") as LabEngine;
+const project = `galley-test-${process.pid}`;
+const second = `${project}-two`;
+const images = { server: "galleysh/server:v1", agent: "galleysh/agent:v1" } as const;
+const megabyte = 1_000_000;
+
+const lines = (text: string) => text.split("\n").filter((line) => line !== "");
+const inspected = async (format: string, ...names: string[]) =>
+  lines(await docker(engine, ["inspect", "--format", format, ...names]));
+
+describe("the images", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "galley-images-"));
+    // What the Dockerfile's stage `build` makes, made of the build that is tested here.
+    execFileSync(process.execPath, [join(root, "scripts/image-files.mjs"), join(folder, "out")]);
+    for (const [target, image] of Object.entries(images)) {
+      const context = ["--build-context", `build=${folder}`, root];
+      const built = await galley(engine, ["build", "--quiet", "--target", target, "-t", image, ...context]);
+      expect(built.code, built.stderr).toBe(0);
+    }
+  });
+  afterAll(async () => {
+    await docker(engine, ["rmi", "-f", ...Object.values(images)]).catch(() => {});
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const inside = (image: string, command: string) =>
+    docker(engine, ["run", "--rm", "--network", "none", image, "sh", "-c", command]);
+
+  test("are no larger than promised, and have neither npm nor a compiler", async () => {
+    const [server, agent] = await inspected("{{.Size}}", images.server, images.agent);
+    console.log(`server ${Number(server) / megabyte} MB, agent ${Number(agent) / megabyte} MB`);
+    expect(Number(server)).toBeLessThanOrEqual(250 * megabyte);
+    expect(Number(agent)).toBeLessThanOrEqual(280 * megabyte);
+    for (const image of Object.values(images)) {
+      const found = await inside(
+        image,
+        "for name in npm npx yarn gcc make python3; do command -v $name; done; true",
+      );
+      expect(found).toBe("");
+      const modules = await inside(image, "ls /opt/galley/node_modules");
+      expect(modules).not.toMatch(/vitest|typescript|esbuild|playwright|react/);
+    }
+  });
+
+  test("have the command on the PATH, tini before it, git with LFS and ssh for the agent, and no root in the server", async () => {
+    expect(await inside(images.server, "galley --version; id -un; stat -c %U /var/lib/galley")).toMatch(
+      /^\d+\.\d+\.\d+\nnode\nnode\n$/,
+    );
+    expect(
+      await inside(
+        images.agent,
+        "galley --version; git --version; git lfs version; ssh -V 2>&1; iptables --version",
+      ),
+    ).toMatch(/^\d+\.\d+\.\d+\ngit version .*\ngit-lfs.*\nOpenSSH.*\niptables v/);
+    const commands = await inspected(
+      "{{json .Config.Entrypoint}} {{json .Config.Cmd}}",
+      images.server,
+      images.agent,
+    );
+    expect(commands).toEqual([
+      '["/usr/bin/tini","--"] ["galley","server"]',
+      '["/usr/bin/tini","--"] ["galley","agent","run"]',
+    ]);
+  });
+
+  describe("in the compose project", () => {
+    let installation: ComposeProject;
+    let git: GitServer | undefined;
+    let repositories: string;
+    let token = "";
+    const agents: string[] = [];
+    beforeAll(async () => {
+      repositories = mkdtempSync(join(tmpdir(), "galley-compose-git-"));
+      const [port = 0] = await freePorts(1);
+      installation = await composeProject(engine, project, port);
+    });
+    afterAll(async () => {
+      for (const name of [second, project])
+        await installation
+          ?.compose(["down", "--volumes", "--timeout", "1"], { project: name })
+          .catch(() => {});
+      for (const agent of agents) {
+        const left = lines(await docker(engine, ["ps", "-aq", "--filter", `label=sh.galley.agent=${agent}`]));
+        if (left.length > 0) await docker(engine, ["rm", "-f", "-v", ...left]);
+        const filter = ["--filter", `label=sh.galley.agent=${agent}`];
+        for (const network of lines(await docker(engine, ["network", "ls", "-q", ...filter])))
+          await docker(engine, ["network", "rm", network]).catch(() => {});
+      }
+      await git?.close();
+      installation?.remove();
+      rmSync(repositories, { recursive: true, force: true });
+    });
+
+    const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+      const headers = token === "" ? {} : { authorization: `Bearer ${token}` };
+      const answer = await installation.ask(host, `/api/v1${path}`, { method, body, headers });
+      if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);
+      return JSON.parse(answer.body === "" ? "{}" : answer.body) as T;
+    };
+    interface Agent {
+      readonly id: string;
+      readonly name: string;
+      readonly online: boolean;
+    }
+    const online = (name: string) =>
+      eventually(`the agent ${name} is online`, async () =>
+        (await call<{ agents: Agent[] }>("GET", "/agents")).agents.find(
+          (agent) => agent.name === name && agent.online,
+        ),
+      );
+    const published = async () =>
+      lines(
+        await docker(engine, [
+          "ps",
+          "--filter",
+          `label=com.docker.compose.project=${project}`,
+          "--format",
+          '{{.Label "com.docker.compose.service"}} {{.Ports}}',
+        ]),
+      )
+        .filter((line) => line.includes("->"))
+        .map((line) => line.split(" ")[0]);
+
+    test("`docker compose up -d` brings up a server that is ready, and publishes nothing but the proxy", async () => {
+      await installation.compose(documented.up);
+      await eventually("the server is ready", async () =>
+        (await installation.ask(host, "/readyz")).status === 200 ? true : undefined,
+      );
+      expect(await published()).toEqual(["proxy"]);
+      // The first page is the dashboard's, by the name that .env says.
+      expect((await installation.ask(host, "/")).body).toContain("<title>");
+      // What init says stays in the engine's log: no secret is in it.
+      const said = await installation.compose(["logs", "--no-log-prefix", "init"]);
+      expect(said).toContain("nats-server.conf");
+      expect(said).not.toContain("MASTER_KEY");
+      expect((await installation.ask(host, "/metrics")).status).toBe(401);
+    });
+
+    test("an agent without a token says so, and is online within a heartbeat when .env has one", async () => {
+      await eventually("the agent has said what it lacks", async () =>
+        (await installation.compose(documented.logs)).includes("GALLEY_AGENT_TOKEN is not set")
+          ? true
+          : undefined,
+      );
+      const user = { email: "ada@example.org", password: "correct horse battery" };
+      const setup = await installation.ask(host, "/api/v1/setup", { method: "POST", body: user });
+      expect(setup.status).toBeLessThan(300);
+      const cookie = String(setup.headers["set-cookie"]).split(";")[0];
+      const made = await installation.ask(host, "/api/v1/tokens", {
+        method: "POST",
+        body: { name: "tests", scopes: ["admin"] },
+        headers: { cookie, "x-galley-csrf": "1" },
+      });
+      ({ token } = JSON.parse(made.body) as { token: string });
+
+      const agent = await call<{ token: string }>("POST", "/agents", { name: "rack-1" });
+      installation.set("GALLEY_AGENT_TOKEN", agent.token);
+      await installation.compose(documented.agent);
+      agents.push((await online("rack-1")).id);
+      const [container = ""] = lines(await installation.compose(["ps", "-q", "galley-agent"]));
+      await eventually("the agent is healthy", async () =>
+        (await inspected("{{.State.Health.Status}}", container))[0] === "healthy" ? true : undefined,
+      );
+    });
+
+    test("a pull request becomes a preview that is asked for its health and answers by its host name", async () => {
+      const [gateway = ""] = await inspected("{{(index .IPAM.Config 0).Gateway}}", "galley-public");
+      git = await serveGit(repositories, gateway);
+      const folder = join(repositories, "files");
+      mkdirSync(folder);
+      writeFileSync(join(folder, "index.html"), "ahoy from a container\n");
+      writeFileSync(join(folder, "Dockerfile"), "FROM busybox\nCOPY index.html /www/\n");
+      const web = {
+        kind: "web",
+        build: {},
+        command: ["sh", "-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /www & wait"],
+        expose: 8080,
+        health: { path: "/", timeout: 60 },
+      };
+      writeFileSync(join(folder, "galley.yml"), JSON.stringify({ version: 1, services: { web } }));
+      commitFolder(folder, join(repositories, "shop.git"), "refs/pull/1/head");
+
+      await call("POST", "/projects", { name: "shop", url: `${git.url}/shop.git` });
+      const { id } = await call<{ id: string }>("POST", "/projects/shop/deployments", { pr: 1 });
+      interface Deployment {
+        readonly state: string;
+        readonly final: boolean;
+        readonly url: string;
+        readonly error: unknown;
+        readonly environment: { readonly id: string };
+      }
+      const deployed = await eventually("the deployment has ended", async () => {
+        const found = await call<Deployment>("GET", `/deployments/${id}`);
+        return found.final ? found : undefined;
+      });
+      expect(deployed, JSON.stringify(deployed.error)).toMatchObject({
+        state: "running",
+        url: `http://pr-1-shop.${domain}:${installation.port}`,
+      });
+      const { hostname } = new URL(deployed.url);
+      await eventually("the preview answers", async () =>
+        (await installation.ask(hostname, "/")).body === "ahoy from a container\n" ? true : undefined,
+      );
+      // The agent is on no preview's network.
+      const attached = await inspected(
+        "{{range $id, $one := .Containers}}{{$one.Name}} {{end}}",
+        `galley-pv-${deployed.environment.id}`,
+      );
+      expect(attached.join()).toContain("proxy");
+      expect(attached.join()).not.toContain("galley-agent");
+    });
+
+    test("another agent runs on the same host under another project's name, and neither is in the other's way", async () => {
+      const { token: other } = await call<{ token: string }>("POST", "/agents", { name: "rack-2" });
+      // The test's own name for what the documents call rack-2.
+      const named = (args: readonly string[]) => args.slice(args.indexOf("rack-2") + 1);
+      const options = { project: second, env: { GALLEY_AGENT_TOKEN: other } };
+      await installation.compose(named(documented.another), options);
+      agents.push((await online("rack-2")).id);
+      const volumes = lines(
+        await docker(engine, ["volume", "ls", "--format", "{{.Name}}", "--filter", `name=${project}`]),
+      );
+      expect(volumes).toEqual(
+        expect.arrayContaining([`${project}_galley-agent-data`, `${second}_galley-agent-data`]),
+      );
+      await installation.compose(named(documented.removeAnother), options);
+      await docker(engine, ["volume", "rm", `${second}_galley-agent-data`]);
+      await online("rack-1");
+      expect((await installation.ask(`pr-1-shop.${domain}`, "/")).body).toBe("ahoy from a container\n");
+    });
+
+    test("`docker compose down -v` leaves nothing, once the previews are terminated", async () => {
+      const { environments } = await call<{ environments: { id: string }[] }>("GET", "/environments");
+      for (const { id } of environments) await call("POST", `/environments/${id}/terminate`);
+      const left = async () =>
+        (
+          await Promise.all(
+            agents.flatMap((agent) =>
+              [
+                ["ps", "-aq"],
+                ["network", "ls", "-q"],
+                ["volume", "ls", "-q"],
+              ].map(async (list) =>
+                lines(await docker(engine, [...list, "--filter", `label=sh.galley.agent=${agent}`])),
+              ),
+            ),
+          )
+        ).flat();
+      await eventually("the previews are gone", async () => ((await left()).length === 0 ? true : undefined));
+      await installation.compose(documented.down);
+      const ours = ["--filter", `label=com.docker.compose.project=${project}`];
+      for (const list of [
+        ["ps", "-aq"],
+        ["network", "ls", "-q"],
+        ["volume", "ls", "-q"],
+      ])
+        expect(await docker(engine, [...list, ...ours])).toBe("");
+    });
+  });
+});
