@@ -148,14 +148,24 @@ export async function containersOnNetwork(
   network: string,
   signal: AbortSignal,
 ): Promise<
-  { readonly id: string; readonly image: string; readonly labels: Readonly<Record<string, string>> }[]
+  {
+    readonly id: string;
+    readonly image: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly running: boolean;
+  }[]
 > {
   try {
     const filters = { network: [network] };
     const found = await within(signal, (abortSignal) =>
       docker.listContainers({ all: true, filters, abortSignal }),
     );
-    return found.map(({ Id, Image, Labels }) => ({ id: Id, image: Image, labels: Labels ?? {} }));
+    return found.map(({ Id, Image, Labels, State }) => ({
+      id: Id,
+      image: Image,
+      labels: Labels ?? {},
+      running: State === "running",
+    }));
   } catch (error) {
     throw engineError(`the containers on network ${network} could not be listed`, error, signal);
   }

@@ -41,7 +41,7 @@ export async function connectProxy(
 
 /**
  * Connects the proxy to the networks of all of an agent's environments. For the agent's start, and whenever the proxy was started: a
- * proxy that is made anew has lost its connections.
+ * proxy that is made anew has lost its connections. Not to those where nothing runs: a hibernated one is connected when it wakes.
  *
  * @returns how many networks there are
  */
@@ -57,7 +57,9 @@ export async function reconnectProxy(
     ({ name, labels }) => name === networkName(labels[labelKeys.environment] ?? ""),
   );
   for (const { id: network } of ours) {
-    const there = new Set((await containersOnNetwork(docker, network, signal)).map(({ id }) => id));
+    const found = await containersOnNetwork(docker, network, signal);
+    if (!found.some(({ labels, running }) => running && labels[labelKeys.agent] === agent)) continue;
+    const there = new Set(found.map(({ id }) => id));
     for (const id of proxies)
       if (!there.has(id)) await connectNetwork(docker, network, id, signal, GATEWAY_PRIORITY);
   }

@@ -6,6 +6,7 @@ import { startIngress } from "../../src/ingress/index.js";
 import {
   hibernateEnvironment,
   hostsOf,
+  reconnectProxy,
   type ServiceEvent,
   type ServiceLogLine,
   serviceLogs,
@@ -83,6 +84,7 @@ onEachEngine(
       await askUntil(ingress.port, host, ({ status }) => status === 404);
       const networks = async () =>
         Object.keys((await inspectContainer(docker, proxy, soon()))?.addresses ?? {});
+      await reconnectProxy(docker, one.owner.agent, publicNetwork, soon());
       expect(await networks()).toEqual([publicNetwork]);
 
       const states: string[] = [];
