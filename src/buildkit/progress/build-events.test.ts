@@ -60,6 +60,26 @@ test.each(recordings)("in %s a step's log is complete before its end is told", (
   }
 });
 
+test("a step whose log comes in several messages is over after the last of them, and its lines are whole", () => {
+  const events = new BuildEvents();
+  const vertex = { digest: "sha256:a", name: "RUN x", started: at(0) };
+  events.update({ ...empty, vertexes: [vertex] }, now);
+  const piece = (text: string): SolveStatus["logs"] => log(text).logs;
+  const told = [
+    ...events.update(
+      { ...empty, vertexes: [{ ...vertex, completed: at(2) }], logs: piece(`${"x\n".repeat(600_000)}bro`) },
+      now,
+    ),
+    ...events.update({ ...empty, logs: piece("ken\nla") }, now),
+    ...events.update({ ...empty, logs: piece("st") }, now),
+    ...events.update(empty, now),
+  ];
+  const lines = told.flatMap((event) => (event.type === "step.log" ? event.lines : []));
+  expect(lines.slice(-2).map(({ text }) => text)).toEqual(["broken", "last"]);
+  expect(told.filter(({ type }) => type === "step.updated")).toEqual([told.at(-1)]);
+  expect(told.at(-1)).toMatchObject({ state: "done" });
+});
+
 test("each line has its own time, however close it is to the one before", () => {
   const events = new BuildEvents();
   events.update({ ...empty, vertexes: [{ digest: "sha256:a", name: "RUN x", started: at(0) }] }, now);

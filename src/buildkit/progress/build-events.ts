@@ -21,6 +21,9 @@ export class BuildEvents {
   readonly #mentioned = new Map<string, { readonly current: number; readonly at: Instant }>();
   readonly #reported = new Map<Step, string>();
   readonly #leftOut = new Set<Step>();
+  /** Are over, and some of what they have printed may still come. */
+  readonly #ended = new Set<Step>();
+  #goesOn = false;
 
   constructor(progress: BuildProgress = new BuildProgress()) {
     this.#progress = progress;
@@ -57,7 +60,11 @@ export class BuildEvents {
     const events: BuildEvent[] = [];
     // Logs come before the end of their step, so that who reads in order has them when it is over.
     const [ended, going] = partition(change.steps, ({ state }) => state !== "running" && state !== "waiting");
-    for (const step of going) this.#step(step, now, events);
+    for (const step of ended) this.#ended.add(step);
+    for (const step of going) {
+      this.#ended.delete(step);
+      this.#step(step, now, events);
+    }
     this.#lines(change, withLogs, events);
     for (const transfer of change.transfers)
       if (this.#worthMention(transfer)) events.push(transferEvent(transfer));
@@ -74,12 +81,14 @@ export class BuildEvents {
         lines,
       });
     }
-    for (const step of ended) this.#step(step, now, events);
+    this.#goesOn = logGoesOn(status, this.#goesOn);
+    if (!this.#goesOn) this.#tellEnds(now, events);
     return events;
   }
 
   finish(outcome: BuildOutcome, now: Instant): BuildEvent[] {
     const events: BuildEvent[] = [];
+    this.#tellEnds(now, events);
     for (const step of this.#progress.end(outcome.kind === "reused" ? "built" : outcome.kind, now))
       this.#step(step, now, events);
     for (const step of this.#progress.steps) this.#flush(step, events);
@@ -94,6 +103,11 @@ export class BuildEvents {
       error: outcome.kind === "failed" ? errorOf(outcome.error, this.#progress) : null,
     });
     return events;
+  }
+
+  #tellEnds(now: Instant, events: BuildEvent[]): void {
+    for (const step of this.#ended) this.#step(step, now, events);
+    this.#ended.clear();
   }
 
   #step(step: Step, now: Instant, events: BuildEvent[]): void {
@@ -186,6 +200,19 @@ function transferEvent({ step, id, current, total, at, started = 0, completed }:
     duration: Math.round(Math.max(0, (completed ?? at ?? started) - started)),
     done: completed !== undefined,
   };
+}
+
+/**
+ * BuildKit cuts a message at a MiB of log and sends the rest in the next ones, which have nothing else, while all steps' ends are in the
+ * first (client/status.go).
+ *
+ * @param before whether the message before went on
+ */
+function logGoesOn({ vertexes = [], statuses = [], logs = [] }: SolveStatus, before: boolean): boolean {
+  if (before && logs.length > 0 && vertexes.length + statuses.length === 0) return true;
+  let bytes = 0;
+  for (const { data } of logs) bytes += data.length + 16;
+  return bytes > 1_000_000;
 }
 
 function lineOf({ stream, text, at, clipped }: LogLine, timeOf: (at: Instant) => string): StepLogLine {
