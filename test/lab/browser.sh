@@ -32,6 +32,8 @@ if ! [ -x "$DIR/start" ] || [ "$(cat "$DIR/.wanted" 2> /dev/null)" != "${wanted[
   <cachedir>$DIR/fonts-cache</cachedir>
   <match target="pattern">
     <test qual="all" name="family" compare="not_contains"><string>ono</string></test>
+    <test qual="all" name="family" compare="not_contains"><string>Menlo</string></test>
+    <test qual="all" name="family" compare="not_contains"><string>Consolas</string></test>
     <edit name="family" mode="prepend" binding="strong"><string>Liberation Sans</string></edit>
   </match>
   <alias binding="same"><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
