@@ -133,6 +133,14 @@ test("a service is told by its container's state, before that by its build, befo
   expect(state("web")).toBe("healthy");
 });
 
+test("services stand in the order of the plan, also where a log line was ahead of it", () => {
+  const model = new DeploymentModel();
+  const told = envelopes();
+  model.apply(told(0, logged("a", "early")));
+  model.apply(told(1, plan({ name: "db", action: "pull" }, { name: "web", action: "build" })));
+  expect(model.services.map(({ name }) => name)).toEqual(["db", "web"]);
+});
+
 test("fetching the sources lasts from the first word to the first build", () => {
   const model = new DeploymentModel();
   const told = envelopes();

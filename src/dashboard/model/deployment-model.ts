@@ -53,8 +53,9 @@ export class DeploymentModel {
   #lastSeq = 0;
   #origins = new Map<number, { readonly service: string; readonly step: string }>();
 
+  /** In the order of the plan: log lines come by a stream of their own and may be ahead of it. */
   get services(): ServiceModel[] {
-    return [...this.#services.values()];
+    return [...this.#services.values()].sort((a, b) => a.place - b.place);
   }
 
   service(name: string): ServiceModel | undefined {
@@ -125,7 +126,8 @@ export class DeploymentModel {
         };
         break;
       case "deployment.plan":
-        for (const planned of fields(event.services)) this.#own(text(planned.name))?.plan(planned);
+        for (const [place, planned] of fields(event.services).entries())
+          this.#own(text(planned.name))?.plan(planned, place);
         break;
       case "deployment.note":
         if (this.notes.length < mostNotes) this.notes.push(text(event.text));

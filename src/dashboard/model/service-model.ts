@@ -21,6 +21,8 @@ export class ServiceModel {
   readonly log: number;
   /** `build`, `reuse`, `pull`, `same-as`; empty before the plan came. */
   action = "";
+  /** Within the plan; behind all that are in it while it is in none. */
+  place = Number.MAX_SAFE_INTEGER;
   image: string | null = null;
   url: string | null = null;
   build: BuildModel | undefined;
@@ -40,7 +42,8 @@ export class ServiceModel {
     return this.build?.step(id) ?? this.hooks.find((hook) => hook.id === id);
   }
 
-  plan(planned: Fields): void {
+  plan(planned: Fields, place: number): void {
+    this.place = place;
     this.action = text(planned.action);
     this.image = textOrNull(planned.image);
     this.url = textOrNull(planned.url);
