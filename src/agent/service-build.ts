@@ -133,7 +133,10 @@ function requestOf(
   );
   return {
     ...emptyRequest({ kind: "tree", tree }),
-    dockerfile: { kind: "in-context", path: build.dockerfile },
+    dockerfile:
+      build.generated === undefined
+        ? { kind: "in-context", path: build.dockerfile }
+        : { kind: "text", text: build.generated },
     // Two exports of one image without a name fail on each other (containerd store, engine 28: `moby-dangling@…: already exists`).
     // The names that are looked for are given when it is known that the keys hold.
     // One an environment: the containerd store forgets an image whose only name has moved on to another build's before it has others.

@@ -35,6 +35,7 @@ test.each<[string, Partial<BuildKeyInput>]>([
   ["argument", { build: { ...input.build, args: { A: "1", B: "3" } } }],
   ["target", { build: { ...input.build, target: "x" } }],
   ["Dockerfile", { build: { ...input.build, dockerfile: "other" } }],
+  ["written Dockerfile", { build: { ...input.build, generated: "FROM alpine" } }],
   ["context", { build: { ...input.build, path: "sub" } }],
   ["platform", { platform: "linux/arm64" }],
   ["base image", { images: new Map([["node:22", "sha256:c"], ...[...input.images].slice(1)]) }],

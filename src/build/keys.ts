@@ -42,6 +42,8 @@ export function buildKeys(input: BuildKeyInput): BuildKeys {
     platform,
     sorted([...images]),
     [...secrets].sort(),
+    // Beside the others, so that keys of older builds stay what they were.
+    ...(build.generated === undefined ? [] : ["generated", build.generated]),
   ];
   return {
     wide: hash([...same, "tree", tree]),

@@ -108,8 +108,15 @@ async function planImage(service: Service, { docker, signal }: PlanOptions): Pro
 }
 
 /** Without keys two builds of one commit are the same when they are asked for in the same words. */
-function wordsOf({ path, dockerfile, target, args, secrets = [] }: ServiceBuild): string {
-  return JSON.stringify([path, dockerfile, target ?? null, Object.entries(args).sort(), [...secrets].sort()]);
+function wordsOf({ path, dockerfile, generated, target, args, secrets = [] }: ServiceBuild): string {
+  return JSON.stringify([
+    path,
+    generated ?? null,
+    dockerfile,
+    target ?? null,
+    Object.entries(args).sort(),
+    [...secrets].sort(),
+  ]);
 }
 
 async function prepareBuild(build: ServiceBuild, options: PlanOptions): Promise<PlannedBuild> {
@@ -122,13 +129,13 @@ async function prepareBuild(build: ServiceBuild, options: PlanOptions): Promise<
     pull,
   });
   const [text, tree] = await Promise.all([
-    files.read(`${build.path}/${build.dockerfile}`, largestDockerfile, signal),
+    build.generated ?? files.read(`${build.path}/${build.dockerfile}`, largestDockerfile, signal),
     files.treeId(build.path),
   ]);
   if (text === undefined || tree === undefined)
     return unkeyed("its Dockerfile or its context is not in the commit");
   const { target, args: buildArgs } = build;
-  const inputs = dockerfileInputs(text.toString("utf8"), { platform, buildArgs, target });
+  const inputs = dockerfileInputs(text.toString(), { platform, buildArgs, target });
   if ("unknown" in inputs) return unkeyed(inputs.unknown);
   const wanted = wantedPaths(build, inputs.paths);
   const [found, entries] = await Promise.all([
