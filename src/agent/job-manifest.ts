@@ -1,5 +1,63 @@
+import type { Job } from "../bus/index.js";
 import { GalleyError } from "../errors/index.js";
-import type { Manifest, Service } from "../manifest/index.js";
+import {
+  formatFinding,
+  interpolate,
+  type Manifest,
+  previewVariables,
+  readManifest,
+  type Service,
+} from "../manifest/index.js";
+import { hostsOf, type PublicAddress } from "../preview/index.js";
+import type { JobSource } from "./job-source.js";
+
+/** A note is read in a line or two, and a bad file has hundreds of things to say. */
+const mostNotes = 40;
+const longestNote = 4_000;
+
+/**
+ * The manifest of a job's commit with everything put in that is known of the deployment, and the addresses that it will have. What was
+ * left out or guessed is told, and the Dockerfiles that were written.
+ *
+ * @throws manifest_not_found, manifest_invalid, config_invalid for a domain that no address fits under
+ */
+export async function manifestOfJob(
+  job: Job,
+  source: Pick<JobSource, "commit" | "files">,
+  { onNote, signal }: { readonly onNote: (text: string) => void; readonly signal: AbortSignal },
+): Promise<{ readonly manifest: Manifest; readonly addresses: ReadonlyMap<string, PublicAddress> }> {
+  const { environment, project, env, secrets, ingress } = job;
+  const read = await readManifest(source.files, signal, {
+    variables: env,
+    secretNames: Object.keys(secrets),
+  });
+  for (const note of notesOf(read)) onNote(note);
+  const addresses = hostsOf(read, { name: environment.name, project: project.name }, ingress);
+  const facts = {
+    addresses,
+    pullRequest: environment.pr,
+    commit: source.commit,
+    environment: environment.name,
+    project: project.name,
+  };
+  const values = { ...env, ...previewVariables(facts) };
+  // Values of secrets are no templates: they come last.
+  return { manifest: withSecrets(interpolate(read, { values, secrets }), secrets), addresses };
+}
+
+function notesOf({ warnings = [], services }: Manifest): string[] {
+  const told = warnings.slice(0, mostNotes).map(formatFinding);
+  const more = warnings.length - told.length;
+  const dockerfiles = services.flatMap(({ name, build }) =>
+    build?.generated === undefined ? [] : [`the Dockerfile of ${name}:\n${build.generated}`],
+  );
+  const all = [
+    ...told,
+    ...(more > 0 ? [`and ${more} more warnings: galley check shows all`] : []),
+    ...dockerfiles,
+  ];
+  return all.map((note) => note.slice(0, longestNote));
+}
 
 /**
  * The manifest with the project's secrets put where it asks for them: into the variables of the services that name them. Throws

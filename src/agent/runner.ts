@@ -6,10 +6,9 @@ import type { Job } from "../bus/index.js";
 import type { Docker } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import type { DeploymentEvent } from "../events/index.js";
-import { type Manifest, readManifest } from "../manifest/index.js";
+import type { Manifest } from "../manifest/index.js";
 import {
   containerProbe,
-  hostsOf,
   type PublicAddress,
   removeUnusedImages,
   startEnvironment,
@@ -20,8 +19,8 @@ import { failureOf } from "./failure.js";
 import { routesOf } from "./firewall-loop.js";
 import { hookEvent } from "./hook-event.js";
 import { getImages } from "./images.js";
-import { withSecrets } from "./job-manifest.js";
-import type { JobSource, OpenJobSource } from "./job-source.js";
+import { manifestOfJob } from "./job-manifest.js";
+import type { OpenJobSource } from "./job-source.js";
 import type { AgentLog } from "./log.js";
 import type { ProjectImages } from "./project-images.js";
 import { registryLogins } from "./registry-logins.js";
@@ -174,9 +173,8 @@ async function deploy(
       subject: cut(subject),
       author: cut(author),
     });
-    const manifest = withSecrets(await manifestOf(source, signal), job.secrets);
-    const names = { name: job.environment.name, project: job.project.name };
-    progress.addresses = hostsOf(manifest, names, job.ingress);
+    const { manifest, addresses } = await manifestOfJob(job, source, { onNote: note, signal });
+    progress.addresses = addresses;
     const logins = registryLogins(job.registries, async (registry, ended) =>
       (await buildkit()).takesPlainHttp(registry, ended),
     );
@@ -202,15 +200,6 @@ async function deploy(
       (connected) => connected.close(),
       () => {}, // whoever needed it has the error
     );
-  }
-}
-
-async function manifestOf(source: JobSource, signal: AbortSignal): Promise<Manifest> {
-  const root = await source.files.root(signal);
-  try {
-    return await readManifest(root, signal);
-  } finally {
-    await root.close();
   }
 }
 

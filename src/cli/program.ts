@@ -1,6 +1,7 @@
 import { Command, Help, type Option } from "commander";
 import { registerAgent } from "./agent-command.js";
 import { registerBuild } from "./build-command.js";
+import { registerCheck } from "./check-command.js";
 import { registerDeploy } from "./deploy-command.js";
 import { registerDoctor } from "./doctor-command.js";
 import { registerEnv } from "./env-command.js";
@@ -24,6 +25,7 @@ export function createProgram(): Command {
     .exitOverride();
   program.commandsGroup("On this machine:");
   registerBuild(program);
+  registerCheck(program);
   registerDoctor(program);
   registerUp(program);
   program.commandsGroup("With a server:");

@@ -1,6 +1,6 @@
 // From a repository's files to one Manifest: the services that make up a preview. Knows files and their text, not engines,
 // builds or containers.
-export { parseManifest } from "./galley-yml.js";
+export { interpolate, type Variables } from "./interpolate.js";
 export type {
   ContainerHealthCheck,
   Dependency,
@@ -13,4 +13,8 @@ export type {
   ServiceVolume,
 } from "./manifest.js";
 export { startOrder } from "./order.js";
-export { readManifest } from "./read.js";
+export { type PreviewFacts, previewVariables } from "./preview-variables.js";
+export { parseManifest, readManifest } from "./read.js";
+export type { ReadOptions } from "./read-options.js";
+export { filesOfTree, type RepositoryFiles } from "./repository-files.js";
+export { formatFinding } from "./text/findings.js";

@@ -56,7 +56,7 @@ export async function serviceOf(
   if (ports.published.length > 1) {
     findings.warn(
       value("ports")?.place ?? map.place,
-      `${where}.ports: ${ports.published.slice(1).join(", ")} get no URL, as a service exposes one port: ${expose}`,
+      `${where}.ports: no URL leads to ${ports.published.slice(1).join(", ")}, as a service exposes one port: ${expose}`,
     );
   }
   return {
