@@ -211,10 +211,15 @@ onEachEngine(
       const web = {
         kind: "api" as const,
         expose: 8080,
-        health: { path: "/who", status: 200, timeoutSeconds: 2 },
+        health: { path: "/who", status: 200, timeoutSeconds: 6 },
       };
+      // In vain: on a busy machine a program may live for a second before it has come to its end.
+      const asked = { ...web, health: { path: "/", status: 200, timeoutSeconds: 60 } };
       const said = await Promise.all([
-        failure({ command: ["sh", "-c", "exec tail /dev/zero"] }, { limits: { memory: 16 * 1024 * 1024 } }),
+        failure(
+          { command: ["sh", "-c", "exec tail /dev/zero"], ...asked },
+          { limits: { memory: 16 * 1024 * 1024 } },
+        ),
         failure({ command: ["sh", "-c", serve("x", 3000)], ...web }),
         failure({
           command: ["sh", "-c", "mkdir /www; exec httpd -f -p 127.0.0.1:8080 -h /www"],
@@ -223,11 +228,11 @@ onEachEngine(
         failure({
           command: ["sh", "-c", serve("x")],
           ...web,
-          health: { path: "/no", status: 200, timeoutSeconds: 3 },
+          health: { path: "/no", status: 200, timeoutSeconds: 8 },
         }),
-        failure({ command: ["sh", "-c", "echo bye"] }),
+        failure({ command: ["sh", "-c", "echo bye"], ...asked }),
         failure({ command: ["no-such-program", "--flag"] }),
-        failure({ command: ["sh", "-c", "nothing-here"] }),
+        failure({ command: ["sh", "-c", "nothing-here"], ...asked }),
         failure({ user: "nobody-of-that-name" }),
         failure({
           healthCheck: { test: ["CMD", "false"], intervalSeconds: 1, retries: 1 },

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { type Docker, inspectContainer } from "../../src/docker/index.js";
 import { startIngress } from "../../src/ingress/index.js";
@@ -239,8 +238,6 @@ onEachEngine(
           });
         }
       };
-      // It listens a moment after it was called.
-      await delay(500);
       await cli(engine, ["exec", of("crash"), "touch", "/crash"]);
       expect(await until("crash", "ended")).toMatchObject({
         environment: one.owner.environment,
