@@ -88,6 +88,44 @@ describe(`the life of an agent on engine ${engine.name}`, () => {
     }
   });
 
+  test("no more services are built at once than is allowed, whatever deployment they are of", async () => {
+    const agent = await world.start(await world.agent("narrow"), { GALLEY_MAX_PARALLEL_BUILDS: "2" });
+    const services = (pr: number) => ["a", "b", "c"].map((name) => `${name}${pr}`);
+    const files = (pr: number) => ({
+      "galley.yml": manifest(
+        Object.fromEntries(
+          services(pr).map((name) => [name, { build: { dockerfile: `${name}.Dockerfile` }, command: idle }]),
+        ),
+      ),
+      ...Object.fromEntries(
+        services(pr).map((name) => [
+          `${name}.Dockerfile`,
+          `FROM busybox\nRUN : ${Math.random()} ${name}; echo from $(cut -d" " -f1 /proc/uptime); sleep 0.5; echo to $(cut -d" " -f1 /proc/uptime)\n`,
+        ]),
+      ),
+    });
+    const asked = await Promise.all([0, 1].map((pr) => world.deploy(pushed(files(pr)))));
+    const times: [number, number][] = [];
+    for (const { id } of asked) {
+      expect(await world.ended(id)).toMatchObject({ state: "running" });
+      const text = new Map<string, string>();
+      for (const { type, service = "", lines } of await world.events(id))
+        if (type === "step.log")
+          text.set(
+            service,
+            `${text.get(service) ?? ""} ${(lines as { text: string }[]).map((line) => line.text).join(" ")}`,
+          );
+      for (const said of text.values()) {
+        const [, from, to] = /from (\S+).* to (\S+)/s.exec(said) ?? [];
+        times.push([Number(from), Number(to)]);
+      }
+    }
+    expect(times).toHaveLength(6);
+    const atOnce = times.map(([at]) => times.filter(([from, to]) => from <= at && at < to).length);
+    expect(Math.max(...atOnce)).toBe(2);
+    await agent.stop();
+  });
+
   test("a newer commit ends the deployment before it, and wins", async () => {
     const agent = await world.start(await world.agent("newer"));
     const pr = pushed(slow(300));
@@ -161,7 +199,7 @@ describe(`the life of an agent on engine ${engine.name}`, () => {
     const identity = await world.agent("killed");
     const first = world.spawn(identity);
     await first.said("the agent is ready");
-    const { id } = await world.deploy(pushed(slow(15)));
+    const { id } = await world.deploy(pushed(slow(8)));
     await world.event(id, begun);
     first.child.kill("SIGKILL");
     await first.exited;

@@ -21,19 +21,19 @@ const elected = /(Self is new JetStream cluster metadata leader|JetStream cluste
 
 /**
  * Starts the nodes, `n0` to `n2`, and resolves when all of them know a leader. Rejects with what they logged when there is none.
- * @param early is told the addresses before the first node is started
+ * @param early is told the addresses, and waited for, before the first node is started
  */
 export async function startCluster(
   keys: BusKeys,
   version: NatsVersion,
-  early: (urls: readonly string[]) => void = () => {},
+  early: (urls: readonly string[]) => Promise<void> = async () => {},
 ): Promise<TestCluster> {
   // All at once: asked for one after the other, a node's client port could be another one's cluster port.
   const ports = await freePorts(6);
   const clusterPorts = ports.slice(3);
   const routes = clusterPorts.map((port) => `127.0.0.1:${port}`);
   const urls = ports.slice(0, 3).map((port) => `nats://127.0.0.1:${port}`);
-  early(urls);
+  await early(urls);
   const started = await Promise.allSettled(
     clusterPorts.map((clusterPort, index) =>
       startNats({
