@@ -102,7 +102,8 @@ if (lacking) {
   total.skipped += skipped;
   if (skipped > 0) console.log(`Skipped the ${skipped} test files that need real engines: ${lacking}.`);
 } else {
-  await suite("lab", [`--maxWorkers=${Math.max(2, availableParallelism())}`]);
+  // One more than there are cores: much of what these tests do is to wait for daemons.
+  await suite("lab", [`--maxWorkers=${availableParallelism() + 1}`]);
 }
 rmSync(reports, { recursive: true, force: true });
 
