@@ -15,6 +15,10 @@ export function registerIngress(program: Command): void {
       "--use-published",
       "reach containers by the ports that they publish on 127.0.0.1, where the engine's networks cannot be reached",
     )
+    .option(
+      "--waking <url>",
+      "server that wakes hibernated previews: it is asked for hosts below GALLEY_DOMAIN (else localhost) that have no route",
+    )
     .addHelpText(
       "after",
       `

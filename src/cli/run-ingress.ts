@@ -3,6 +3,7 @@ import { dockerConnection } from "./docker-connection.js";
 import { exitCode } from "./exit-codes.js";
 import { parsePort } from "./flags/values.js";
 import { processLog } from "./process-log.js";
+import { usageError } from "./usage-error.js";
 import { interruptible } from "./with-server.js";
 
 export interface IngressFlags {
@@ -10,6 +11,7 @@ export interface IngressFlags {
   address: string;
   entrypoint: string;
   usePublished?: boolean;
+  waking?: string;
 }
 
 /** Runs `galley ingress` until a signal and returns the exit code. */
@@ -25,6 +27,10 @@ export function runIngress(flags: IngressFlags, process: NodeJS.Process): Promis
       address: flags.address,
       entrypoint: flags.entrypoint,
       usePublished: flags.usePublished === true,
+      waking:
+        flags.waking === undefined
+          ? undefined
+          : { upstream: serverOf(flags.waking), domain: (env.GALLEY_DOMAIN || "localhost").toLowerCase() },
       log,
       signal,
     });
@@ -32,4 +38,12 @@ export function runIngress(flags: IngressFlags, process: NodeJS.Process): Promis
     await ingress.closed;
     return exitCode.ok;
   });
+}
+
+/** Of an http:// URL without a path: the ingress passes requests on as they are. */
+function serverOf(text: string): { host: string; port: number } {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "http:" || url.pathname !== "/" || url.username !== "")
+    throw usageError(`--waking ${text}: not the address of a server`, "The form is http://HOST:PORT.");
+  return { host: url.hostname, port: Number(url.port || 80) };
 }

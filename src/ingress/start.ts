@@ -1,7 +1,8 @@
 import type { Docker } from "../docker/index.js";
 import type { IngressLog } from "./log.js";
+import { hostName } from "./rule.js";
 import { listenFor } from "./server.js";
-import { type RoutingTable, routingTable } from "./table.js";
+import { type RoutingTable, routingTable, type Upstream } from "./table.js";
 import { watchContainers } from "./watch.js";
 
 export interface IngressOptions {
@@ -17,6 +18,11 @@ export interface IngressOptions {
    * reach, such as those in a virtual machine. Default: false.
    */
   readonly usePublished?: boolean | undefined;
+  /**
+   * Who answers for hosts below a domain that have no route: the server, which wakes hibernated previews. Default: nobody, they are told
+   * that there is nothing.
+   */
+  readonly waking?: { readonly upstream: Upstream; readonly domain: string } | undefined;
   readonly log: IngressLog;
   /** Ends it. */
   readonly signal: AbortSignal;
@@ -36,11 +42,13 @@ export interface Ingress {
  */
 export async function startIngress(options: IngressOptions): Promise<Ingress> {
   const { docker, log, signal, port, address = "127.0.0.1" } = options;
-  const { entrypoint = "web", usePublished = false } = options;
+  const { entrypoint = "web", usePublished = false, waking } = options;
   signal.throwIfAborted();
   let table: RoutingTable = routingTable([], entrypoint, usePublished);
   let told: ReadonlySet<string> = new Set();
-  const server = await listenFor((host) => table.upstream(host), { port, address });
+  const asleep = (host: string) =>
+    waking && hostName(host)?.endsWith(`.${waking.domain}`) ? waking.upstream : undefined;
+  const server = await listenFor((host) => table.upstream(host) ?? asleep(host), { port, address });
   let seen = () => {};
   const first = new Promise<void>((resolve) => {
     seen = resolve;

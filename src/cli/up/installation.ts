@@ -113,7 +113,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       // Nobody's firewall is changed unasked.
       GALLEY_FIREWALL: options.env.GALLEY_FIREWALL ?? "off",
     });
-    const ingress = galley("ingress", ["ingress", "--port", String(ports.ingress)], {});
+    const ingress = galley(
+      "ingress",
+      ["ingress", "--port", String(ports.ingress), "--waking", `http://127.0.0.1:${ports.server}`],
+      {},
+    );
     await ingress.ready(() => listens(ports.ingress), startMs, signal);
     await agent.ready(
       async () => {
