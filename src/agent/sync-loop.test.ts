@@ -4,6 +4,23 @@ import { ActiveRuns } from "./active.js";
 import { stopReasonOf } from "./stop-reason.js";
 import { startSync } from "./sync-loop.js";
 
+/** Environments that are hibernated and woken by nobody. */
+const resting = () => {
+  const begun: string[] = [];
+  const heard: unknown[] = [];
+  const outcome = { environment: "kept", state: "running", error: null } as const;
+  return {
+    begun,
+    heard,
+    rest: {
+      begin: (kind: string, environment: string) => void begun.push(`${kind} ${environment}`),
+      outcomes: () => [outcome],
+      told: (outcomes: unknown) => void heard.push(outcomes),
+    },
+    traffic: { look: async () => ["kept"], told: (ids: unknown) => void heard.push(ids) },
+  };
+};
+
 const message = {
   message: { v: 1, deployment: "dep1", kind: "deploy" },
   delivery: 1,
@@ -13,12 +30,13 @@ const message = {
   nak() {},
 } as const;
 
-test("the server is told what is here; what it wants stopped stops, what should be gone is removed, what is busy or unknown is not", async () => {
+test("the server is told what is here; what it wants stopped stops, what should be gone is removed and what should sleep is hibernated, what is busy or unknown is not", async () => {
   const active = new ActiveRuns();
   const { run } = active.begin({ deployment: "dep1", environment: "busy", attempt: 2, message });
   const over = new AbortController();
   const asked: SyncRequest[] = [];
   const removed: string[] = [];
+  const rests = resting();
   const sync = startSync({
     active,
     environments: async () => ["gone", "busy", "kept"],
@@ -26,6 +44,7 @@ test("the server is told what is here; what it wants stopped stops, what should 
       removed.push(environment);
       over.abort();
     },
+    ...rests,
     reconnect: async () => {},
     ask: async (request) => {
       asked.push(request);
@@ -36,6 +55,8 @@ test("the server is told what is here; what it wants stopped stops, what should 
           { deployment: "dep9", reason: "cancelled" },
         ],
         remove: ["busy", "never-asked-about", "gone"],
+        hibernate: ["kept", "busy"],
+        wake: ["never-asked-about"],
       };
     },
     log: { debug() {}, info() {}, warn() {}, error() {} },
@@ -43,8 +64,16 @@ test("the server is told what is here; what it wants stopped stops, what should 
   });
   await sync.done;
   expect(asked).toEqual([
-    { v: 1, running: [{ deployment: "dep1", attempt: 2 }], environments: ["gone", "busy", "kept"] },
+    {
+      v: 1,
+      running: [{ deployment: "dep1", attempt: 2 }],
+      environments: ["gone", "busy", "kept"],
+      active: ["kept"],
+      rested: rests.rest.outcomes(),
+    },
   ]);
+  expect(rests.begun).toEqual(["hibernate kept"]);
+  expect(rests.heard).toEqual([rests.rest.outcomes(), ["kept"]]);
   expect(removed).toEqual(["gone"]);
   expect(stopReasonOf(run.signal)?.kind).toBe("fenced");
 });
@@ -58,6 +87,7 @@ test("a server that does not answer is asked again, and a trigger does not wait 
     active: new ActiveRuns(),
     environments: async () => [],
     remove: async () => {},
+    ...resting(),
     reconnect: async () => {
       reconnected += 1;
     },
@@ -65,7 +95,7 @@ test("a server that does not answer is asked again, and a trigger does not wait 
       asked += 1;
       if (asked === 1) throw new Error("away");
       over.abort();
-      return { v: 1, stop: [], remove: [] };
+      return { v: 1, stop: [], remove: [], hibernate: [], wake: [] };
     },
     log: {
       debug() {},
@@ -91,12 +121,13 @@ test("an engine that cannot connect the proxy keeps nobody from asking the serve
     active: new ActiveRuns(),
     environments: async () => [],
     remove: async () => {},
+    ...resting(),
     reconnect: async () => {
       throw new Error("no such network");
     },
     ask: async () => {
       over.abort();
-      return { v: 1, stop: [], remove: [] };
+      return { v: 1, stop: [], remove: [], hibernate: [], wake: [] };
     },
     log: { debug() {}, info() {}, warn: (_, text) => void warned.push(text), error() {} },
     signal: over.signal,

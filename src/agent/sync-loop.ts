@@ -2,6 +2,7 @@ import type { SyncReply, SyncRequest } from "../bus/index.js";
 import type { ActiveRuns } from "./active.js";
 import type { AgentLog } from "./log.js";
 import { createAlarm } from "./pause.js";
+import type { Resting } from "./resting.js";
 
 export interface SyncOptions {
   readonly active: ActiveRuns;
@@ -9,6 +10,13 @@ export interface SyncOptions {
   readonly environments: (signal: AbortSignal) => Promise<readonly string[]>;
   /** Removes everything of an environment. */
   readonly remove: (environment: string, signal: AbortSignal) => Promise<void>;
+  /** Stops and starts containers of environments; what came of it is told with the next question. */
+  readonly rest: Pick<Resting, "begin" | "outcomes" | "told">;
+  /** Environments that were asked for something. */
+  readonly traffic: {
+    readonly look: (signal: AbortSignal) => Promise<readonly string[]>;
+    readonly told: (ids: readonly string[]) => void;
+  };
   /** Connects the proxy to every preview's network again: one that was made anew has lost its connections. */
   readonly reconnect: (signal: AbortSignal) => Promise<unknown>;
   readonly ask: (request: SyncRequest, signal: AbortSignal) => Promise<SyncReply>;
@@ -25,6 +33,8 @@ export interface SyncLoop {
   readonly done: Promise<void>;
 }
 
+/** Milliseconds for a look at the network's counters. */
+const lookMs = 30_000;
 /** Milliseconds that all of a reply may take to be carried out. */
 const carryOutMs = 300_000;
 
@@ -58,7 +68,7 @@ const mostRuns = 1_000;
 const mostEnvironments = 10_000;
 
 async function syncOnce(options: SyncOptions): Promise<void> {
-  const { active, environments, remove, reconnect, ask, log, signal } = options;
+  const { active, environments, remove, reconnect, rest, traffic, ask, log, signal } = options;
   // Before the server is asked: previews should answer while it is away, too.
   await reconnect(AbortSignal.any([signal, AbortSignal.timeout(carryOutMs)])).catch((error: unknown) => {
     if (!signal.aborted)
@@ -66,19 +76,29 @@ async function syncOnce(options: SyncOptions): Promise<void> {
   });
   const running = active.list().map(({ deployment, attempt }) => ({ deployment, attempt }));
   const here = await environments(signal);
-  const reply = await ask(
-    { v: 1, running: running.slice(0, mostRuns), environments: here.slice(0, mostEnvironments) },
-    signal,
-  );
+  const asked = await traffic.look(AbortSignal.any([signal, AbortSignal.timeout(lookMs)])).catch(() => []);
+  const request: SyncRequest = {
+    v: 1,
+    running: running.slice(0, mostRuns),
+    environments: here.slice(0, mostEnvironments),
+    active: asked.slice(0, mostEnvironments),
+    rested: rest.outcomes().slice(0, mostRuns),
+  };
+  const reply = await ask(request, signal);
+  rest.told(request.rested);
+  traffic.told(request.active);
   for (const { deployment, reason } of reply.stop) {
     if (active.stop(deployment, reason)) log.info({ deployment, reason }, "the server wants it ended");
   }
   const limit = AbortSignal.any([signal, AbortSignal.timeout(carryOutMs)]);
   const known = new Set(here);
+  // Nothing is touched that was not asked about, and nothing under a deployment's feet.
+  const free = (environment: string) =>
+    known.has(environment) && !active.list().some((run) => run.environment === environment);
+  for (const kind of ["hibernate", "wake"] as const)
+    for (const environment of reply[kind].filter(free)) rest.begin(kind, environment);
   for (const environment of reply.remove) {
-    const busy = active.list().some((run) => run.environment === environment);
-    // Nothing is removed that was not asked about, and nothing under a deployment's feet.
-    if (busy || !known.has(environment)) continue;
+    if (!free(environment)) continue;
     log.info({ environment }, "removing an environment that should be gone");
     await remove(environment, limit);
   }

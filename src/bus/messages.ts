@@ -100,6 +100,26 @@ export const syncRequest = z.object({
   running: z.array(z.object({ deployment: id, attempt: z.int().min(1) })).max(1000),
   /** Ids of environments that have containers, networks or volumes here. */
   environments: z.array(id).max(10_000),
+  /** Those of them that were asked for something since the last question that was answered. */
+  active: z.array(id).max(10_000).default([]),
+  /** What came of `hibernate` and `wake` of earlier answers; told again until it was heard. */
+  rested: z
+    .array(
+      z.object({
+        environment: id,
+        state: z.enum(["hibernating", "running"]),
+        /** It did not come to that, for this reason. */
+        error: z
+          .object({
+            code: z.string().max(64),
+            message: z.string().max(4096),
+            hint: z.string().max(4096).nullable(),
+          })
+          .nullable(),
+      }),
+    )
+    .max(1000)
+    .default([]),
 });
 export type SyncRequest = z.infer<typeof syncRequest>;
 
@@ -109,6 +129,9 @@ export const syncReply = z.object({
   stop: z.array(z.object({ deployment: id, reason: z.enum(["cancelled", "superseded", "fenced"]) })),
   /** Those of `environments` that should be gone. */
   remove: z.array(id),
+  /** Those whose containers should be stopped, and those whose should be started again. Said until it is done. */
+  hibernate: z.array(id).default([]),
+  wake: z.array(id).default([]),
 });
 export type SyncReply = z.infer<typeof syncReply>;
 
@@ -121,8 +144,109 @@ export const agentCommand = z.discriminatedUnion("type", [
   }),
   /** Ask `sync` now. */
   z.object({ v, type: z.literal("sync") }),
+  /** Somebody wants to read what the services of an environment print, as `runtimeReply`s on `subjects.runtime` of the request. */
+  z.object({
+    v,
+    type: z.literal("logs"),
+    request: id,
+    environment: id,
+    service: z.string().max(64).nullable(),
+    /** Milliseconds since 1970. */
+    since: z.int().min(0).nullable(),
+    /** Lines from the end, of each container. */
+    tail: z.int().min(0).nullable(),
+    follow: z.boolean(),
+  }),
+  /** Or what they use. */
+  z.object({ v, type: z.literal("stats"), request: id, environment: id }),
+  /** The reader is there, and takes the messages up to this number. */
+  z.object({ v, type: z.literal("more"), request: id, upTo: z.int().min(0) }),
+  /** The reader is gone. */
+  z.object({ v, type: z.literal("leave"), request: id }),
 ]);
 export type AgentCommand = z.infer<typeof agentCommand>;
+
+export const serviceUsage = z.object({
+  service: z.string().max(64),
+  container: z.string().max(64),
+  state: z.enum(["running", "restarting", "exited", "created"]),
+  health: z.enum(["starting", "healthy", "unhealthy"]).nullable(),
+  exitCode: z.int().nullable(),
+  restarts: z.int(),
+  uptimeSeconds: z.int().nullable(),
+  /** 100: one CPU. */
+  cpuPercent: z.number().nullable(),
+  /** Bytes. */
+  memory: z.number().nullable(),
+  memoryLimit: z.number().nullable(),
+  processes: z.int().nullable(),
+});
+
+/** A line of what a service printed. */
+export const runtimeLine = z.object({
+  service: z.string().max(64),
+  stream: z.enum(["stdout", "stderr"]),
+  at: z.iso.datetime({ precision: 3 }),
+  text: z.string(),
+});
+export type RuntimeLine = z.infer<typeof runtimeLine>;
+
+/** What an agent answers to `logs` and `stats`, numbered from 1 without gaps: who reads sees loss. */
+export const runtimeReply = z.discriminatedUnion("type", [
+  /** Without lines: the agent is there, and nothing is printed. */
+  z.object({ v, n: z.int().min(1), type: z.literal("lines"), lines: z.array(runtimeLine).max(1000) }),
+  z.object({ v, n: z.int().min(1), type: z.literal("stats"), services: z.array(serviceUsage).max(1000) }),
+  /** Nothing comes after it. */
+  z.object({
+    v,
+    n: z.int().min(1),
+    type: z.literal("end"),
+    error: z
+      .object({
+        code: z.string().max(64),
+        message: z.string().max(4096),
+        hint: z.string().max(4096).nullable(),
+      })
+      .nullable(),
+  }),
+]);
+export type RuntimeReply = z.infer<typeof runtimeReply>;
+
+/** Messages that an agent may send before it was told that there is a reader for more. */
+export const runtimeWindow = 16;
+/** Milliseconds between two messages of each side, at most: who is silent for three times that is gone. */
+export const runtimeBeatMs = 5_000;
+
+/** Things that happened to services outside of deployments; told until they were heard. */
+export const noticeRequest = z.object({
+  v,
+  events: z
+    .array(
+      z.object({
+        /** Told again, it is the same. */
+        key: z.string().min(1).max(64),
+        at: z.iso.datetime({ precision: 3 }),
+        environment: id,
+        deployment: id.nullable(),
+        service: z.string().max(64),
+        type: z.enum(["ended", "out_of_memory", "restarted", "healthy", "unhealthy"]),
+        exitCode: z
+          .int()
+          .min(-(2 ** 31))
+          .max(2 ** 31 - 1)
+          .nullable(),
+        restarts: z
+          .int()
+          .min(0)
+          .max(2 ** 31 - 1),
+      }),
+    )
+    .min(1)
+    .max(100),
+});
+export type NoticeRequest = z.infer<typeof noticeRequest>;
+
+export const noticeReply = z.object({ v });
 
 export const heartbeat = z.object({
   v,

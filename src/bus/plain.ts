@@ -21,7 +21,8 @@ export function sendCommand(connection: BusConnection, agent: string, command: A
   return send(connection, subjects.command(agent), command);
 }
 
-function send(connection: BusConnection, subject: string, body: unknown): boolean {
+/** Without an answer; false when there is no connection. */
+export function send(connection: BusConnection, subject: string, body: unknown): boolean {
   if (!connection.connected) return false;
   connection.nats.publish(subject, JSON.stringify(body));
   return true;

@@ -25,13 +25,15 @@ export const subjects = {
   command: (agent: string) => `galley.cmd.${token(agent)}`,
   /** Agent to server, plain, every `heartbeatMs`. */
   heartbeat: (agent: string) => `galley.heartbeat.${token(agent)}`,
+  /** Agent to server, plain: answers to one request of a server, which listens there alone. */
+  runtime: (agent: string, request: string) => `galley.rt.${token(agent)}.${token(request)}`,
   /** Agent to server, request and reply. */
   rpc: (agent: string, verb: RpcVerb) => `galley.rpc.${token(agent)}.${verb}`,
   /** Where replies to an agent arrive. Its permissions allow no other, and servers answer nowhere else. */
   inbox: (agent: string) => `_INBOX_${token(agent)}`,
 } as const;
 
-export type RpcVerb = "claim" | "hand-back" | "sync";
+export type RpcVerb = "claim" | "hand-back" | "notice" | "sync";
 
 /** Name of an agent's durable pull consumer on JOBS; the server makes it, the agent may only pull from it. */
 export const jobConsumer = (agent: string) => `agent-${token(agent)}`;

@@ -22,8 +22,8 @@ export function until(time: string | null, now: number): string {
   return seconds < 1 ? "now" : `in ${inUnits(seconds)}`;
 }
 
-/** In the two largest units. */
-function inUnits(seconds: number): string {
+/** A number of seconds in its two largest units: `3m 20s`. */
+export function inUnits(seconds: number): string {
   const largest = steps.findIndex(([, of]) => seconds >= of);
   const [name, of] = steps[largest] ?? ["s", 1];
   const whole = Math.floor(seconds / of);

@@ -40,15 +40,32 @@ export function registerEnv(program: Command): void {
 
   env
     .command("logs")
-    .summary("print what the last deployment's builds have printed")
+    .summary(
+      "print what the last deployment's builds have printed, or with --runtime what its services print",
+    )
     .argument("<env|deployment>")
+    .option("--runtime", "what the containers of an environment print, instead of its builds")
     .option("--service <name>", "of this service alone")
-    .option("-f, --follow", "go on until the deployment has ended")
+    .option("--since <time>", "with --runtime: only what is younger, such as 10m or 2026-11-22T17:00:00Z")
+    .option("--tail <lines>", "with --runtime: lines from the end, of each container (default: 100)")
+    .option("-f, --follow", "go on until the deployment has ended; with --runtime until Ctrl-C")
     .option("--json", "one JSON document per line: {service, stream, text, at}")
     .addHelpText("after", codes)
     .action(async (name: string, flags: EnvLogsFlags) => {
       const { runEnvLogs } = await import("./run-env-follow.js");
       process.exitCode = await runEnvLogs(name, flags, process);
+    });
+
+  env
+    .command("stats")
+    .summary("show what an environment's services use; again and again on a terminal")
+    .argument("<env>")
+    .option("--once", "measure once, also on a terminal")
+    .addOption(json())
+    .addHelpText("after", codes)
+    .action(async (name: string, flags: { once?: boolean; json?: boolean }) => {
+      const { runEnvStats } = await import("./run-env-runtime.js");
+      process.exitCode = await runEnvStats(name, flags, process);
     });
 
   follow(
@@ -109,6 +126,30 @@ export function registerEnv(program: Command): void {
       process.exitCode = await runEnvLife("extend", name, flags, process);
     });
 
+  env
+    .command("hibernate")
+    .summary("stop an environment's containers and keep everything; a request wakes it")
+    .argument("<env>")
+    .option("--wait", "until its containers have stopped")
+    .addOption(json())
+    .addHelpText("after", codes)
+    .action(async (name: string, flags: { wait?: boolean; json?: boolean }) => {
+      const { runEnvRest } = await import("./run-env-life.js");
+      process.exitCode = await runEnvRest("hibernate", name, flags, process);
+    });
+
+  env
+    .command("wake")
+    .summary("start the containers of a hibernated environment again")
+    .argument("<env>")
+    .option("--wait", "until it can be asked")
+    .addOption(json())
+    .addHelpText("after", codes)
+    .action(async (name: string, flags: { wait?: boolean; json?: boolean }) => {
+      const { runEnvRest } = await import("./run-env-life.js");
+      process.exitCode = await runEnvRest("wake", name, flags, process);
+    });
+
   follow(
     env
       .command("terminate")
@@ -123,6 +164,7 @@ export function registerEnv(program: Command): void {
 Examples:
   galley env ls --project shop
   galley env logs shop/pr-7 --service web --follow
+  galley env logs shop/pr-7 --runtime --since 10m
   galley env extend shop/pr-7 --for 3d
   galley env terminate shop/pr-7 --follow
 ${codes}`,

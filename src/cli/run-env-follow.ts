@@ -4,13 +4,16 @@ import type { Api } from "./api/client.js";
 import { followDeployment } from "./api/follow-deployment.js";
 import { exitCode } from "./exit-codes.js";
 import { findDeployment, findEnvironment } from "./find-deployment.js";
+import { drained } from "./follow/drained.js";
 import { progressSettings } from "./follow/follow-to-end.js";
 import { InOrder } from "./follow/in-order.js";
 import { type LogLine, LogLines } from "./follow/log-lines.js";
 import { followUntilInterrupted } from "./follow/until-interrupted.js";
 import { print } from "./print.js";
 import { whereToLook } from "./run-deploy.js";
+import { runRuntimeLogs } from "./run-env-runtime.js";
 import { hasColor } from "./table.js";
+import { usageError } from "./usage-error.js";
 import { withServer } from "./with-server.js";
 
 export interface EnvFollowFlags {
@@ -20,6 +23,9 @@ export interface EnvFollowFlags {
 }
 
 export interface EnvLogsFlags {
+  runtime?: boolean;
+  since?: string;
+  tail?: string;
   service?: string;
   follow?: boolean;
   json?: boolean;
@@ -57,7 +63,10 @@ export function runEnvTerminate(
 
 /** Runs `galley env logs` and returns the exit code. */
 export function runEnvLogs(name: string, flags: EnvLogsFlags, process: NodeJS.Process): Promise<number> {
+  if (flags.runtime) return runRuntimeLogs(name, flags, process);
   return withServer(process, flags, async ({ api, signal }) => {
+    if (flags.since !== undefined || flags.tail !== undefined)
+      throw usageError("--since and --tail go with --runtime.");
     const { stdout, env } = process;
     const lines = new LogLines({
       service: flags.service,
@@ -111,18 +120,4 @@ async function followLogs(api: Api, { id }: Deployment, signal: AbortSignal, tak
       await show(order.push({ attempt, seq, event: told.event }));
   }
   await show(order.giveUp());
-}
-
-function drained(stream: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const leave = (end: () => void) => () => {
-      signal.removeEventListener("abort", stop);
-      stream.off("drain", go);
-      end();
-    };
-    const go = leave(resolve);
-    const stop = leave(() => reject(signal.reason));
-    stream.once("drain", go);
-    signal.addEventListener("abort", stop, { once: true });
-  });
 }

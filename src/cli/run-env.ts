@@ -1,6 +1,13 @@
 import { formatDuration } from "../buildkit/index.js";
 import { ago, until } from "./ago.js";
-import { type Deployment, deploymentAnswer, type Environment, environmentsAnswer } from "./api/answers.js";
+import {
+  type Deployment,
+  deploymentAnswer,
+  type Environment,
+  environmentsAnswer,
+  type RuntimeEvent,
+  runtimeEventsAnswer,
+} from "./api/answers.js";
 import { exitCode } from "./exit-codes.js";
 import { findDeployment, isDeploymentId, readDeployment, readEnvironment } from "./find-deployment.js";
 import { print } from "./print.js";
@@ -50,16 +57,23 @@ export function runEnvShow(
       return exitCode.ok;
     }
     const environment = await readEnvironment(api, name);
-    const { project, state, url, agent, deployment, deployments, updatedAt } = environment;
+    const { events } = await api.get(
+      `/environments/${environment.id}/runtime-events?limit=20`,
+      runtimeEventsAnswer,
+    );
+    const { project, state, url, agent, deployment, deployments, updatedAt, problem } = environment;
+    const waking = state === "hibernating" && environment.desired === "up";
     print(
       process,
       flags,
-      environment,
+      { ...environment, runtimeEvents: events },
       (color) =>
         `${sheet(
           [
             ["environment", { text: `${project}/${environment.name}`, tone: "strong" }],
-            ["state", { text: state, tone: toneOf(state) }],
+            ["state", { text: waking ? "hibernating, being woken" : state, tone: toneOf(state) }],
+            ["problem", problem && { text: problem.message, tone: "bad" }],
+            ["what to do", problem?.hint ?? null],
             ["url", url],
             ["serves", deployment],
             ["agent", agent],
@@ -68,7 +82,7 @@ export function runEnvShow(
             ["expires", expiry(environment, now)],
           ],
           color,
-        )}\n${deploymentsTable(deployments, now, color)}`,
+        )}\n${deploymentsTable(deployments, now, color)}${eventsTable(events, now, color)}`,
     );
     return exitCode.ok;
   });
@@ -95,6 +109,29 @@ function deploymentsTable(deployments: readonly Deployment[], now: number, color
     ]),
     color,
   );
+}
+
+const happened: Record<string, string> = {
+  ended: "its process ended",
+  out_of_memory: "killed: out of memory",
+  restarted: "restarted",
+  healthy: "healthy again",
+  unhealthy: "unhealthy",
+  hibernated: "hibernated",
+  woken: "woken",
+  hibernate_failed: "could not be hibernated",
+  wake_failed: "could not be woken",
+};
+
+function eventsTable(events: readonly RuntimeEvent[], now: number, color: boolean): string {
+  if (events.length === 0) return "";
+  const rows = events.map(({ at, service, type, exitCode, restarts, detail }) => [
+    ago(at, now),
+    service ?? "-",
+    { text: happened[type] ?? type, tone: toneOf(type) },
+    detail ?? (exitCode === null ? (restarts ? `${restarts} times so far` : "") : `exit code ${exitCode}`),
+  ]);
+  return `\n${table(["WHEN", "SERVICE", "WHAT", ""], rows, color)}`;
 }
 
 function deploymentSheet(deployment: Deployment, now: number, color: boolean): string {

@@ -12,6 +12,9 @@ const tones: Readonly<Record<string, Tone>> = {
   draining: "busy",
   failed: "bad",
   offline: "bad",
+  out_of_memory: "bad",
+  unhealthy: "bad",
+  wake_failed: "bad",
 };
 
 /** How the state of a deployment, an environment or an agent looks on a terminal. */

@@ -33,6 +33,6 @@ export {
   usedSubnets,
 } from "./networks.js";
 export { canonicalName, familiarName, type ImageReference, parseReference } from "./reference.js";
-export { type ContainerStats, containerStats } from "./stats.js";
+export { type ContainerStats, containerStats, receivedBytes } from "./stats.js";
 export type { RegistryLogin, TransferOptions } from "./transfer.js";
 export { ensureVolume, findVolumes, removeVolume } from "./volumes.js";

@@ -31,6 +31,28 @@ export async function containerStats(
   }
 }
 
+/** Bytes that a container's interfaces have received since it was started. Undefined when it does not run, or the engine does not count. */
+export async function receivedBytes(
+  docker: Docker,
+  id: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  try {
+    // One look instead of two a second apart; engines before 20.10 (API 1.41) take their time.
+    const options = { stream: false, "one-shot": true };
+    const found = await within(signal, (abortSignal) =>
+      docker.getContainer(id).stats({ ...options, abortSignal } as object),
+    );
+    const { networks } = found as unknown as { networks?: Readonly<Record<string, { rx_bytes?: number }>> };
+    if (networks === undefined) return undefined;
+    return Object.values(networks).reduce((sum, { rx_bytes = 0 }) => sum + rx_bytes, 0);
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === 404 || status === 409) return undefined;
+    throw engineError(`what container ${id} has received could not be asked`, error, signal);
+  }
+}
+
 interface RawCpu {
   readonly cpu_usage?: { readonly total_usage?: number; readonly percpu_usage?: readonly number[] | null };
   readonly system_cpu_usage?: number;

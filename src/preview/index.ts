@@ -20,4 +20,5 @@ export {
   startEnvironment,
 } from "./start.js";
 export { type StopOptions, stopEnvironment } from "./stop.js";
+export { type ContainerTraffic, publicTraffic } from "./traffic.js";
 export { type ServiceEvent, watchServices } from "./watch-services.js";

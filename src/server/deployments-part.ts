@@ -5,6 +5,7 @@ import {
   handBackRequest,
   heartbeatMs,
   loadBusKeys,
+  noticeRequest,
   onDeadJob,
   onHeartbeat,
   type StreamOptions,
@@ -15,7 +16,7 @@ import { GalleyError } from "../errors/index.js";
 import { type AgentDeps, agentRoutes } from "./agents/index.js";
 import { createNotices, deploymentRoutes, type FollowTimes, holdsOrRuns } from "./deployments/index.js";
 import { listenForEvents, withPlainFailures } from "./ingest/index.js";
-import { lifeRoutes } from "./life/index.js";
+import { lifeRoutes, noteEvents, type WakingTimes, wakingRoutes } from "./life/index.js";
 import { createMetrics, measureAnswers, metricsRoute } from "./metrics/index.js";
 import type { MakePart } from "./part.js";
 import { dispatchQueued, type QueueDeps, queueRoutes } from "./queue/index.js";
@@ -31,6 +32,7 @@ import {
   openBusLink,
   sync,
 } from "./rpc/index.js";
+import { runtimeRoutes } from "./runtime/index.js";
 
 const seconds = 1000;
 const minutes = 60 * seconds;
@@ -46,6 +48,7 @@ export interface DeploymentsOptions extends Partial<ReconcileSettings> {
   readonly reconcileMs?: number;
   readonly follow?: Partial<FollowTimes>;
   readonly retention?: Partial<ReconcilerDeps["retention"]>;
+  readonly waking?: Partial<WakingTimes>;
   readonly streams?: StreamOptions;
 }
 
@@ -70,6 +73,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
     const notices = createNotices();
     const metrics = createMetrics(db, notices.followers);
     const projectForJob: ClaimDeps["projectForJob"] = (tx, id) => projects.forJob(id, tx);
+    const maskOf = createMasks(projectForJob, now);
     signal.throwIfAborted();
 
     const link = openBusLink({
@@ -125,7 +129,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             db,
             log,
             now,
-            maskOf: createMasks(projectForJob, now),
+            maskOf,
             metrics,
             notices,
             ended: () => dispatchQueued(queue),
@@ -145,7 +149,8 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             connection,
             verb: "sync",
             schema: syncRequest,
-            handler: (body, { agent }) => withPlainFailures(log, () => sync(queue, agent, body)),
+            handler: (body, { agent }) =>
+              withPlainFailures(log, () => sync({ ...queue, maskOf }, agent, body)),
             log,
           }),
         );
@@ -156,6 +161,18 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             schema: handBackRequest,
             handler: (body, { agent }) =>
               withPlainFailures(log, () => handBack(queue, agent, body, reconciler.poke)),
+            log,
+          }),
+        );
+        ends.push(
+          await serveRpc({
+            connection,
+            verb: "notice",
+            schema: noticeRequest,
+            handler: async (body, { agent }) => {
+              await withPlainFailures(log, () => noteEvents(queue, agent, body));
+              return { v: 1 };
+            },
             log,
           }),
         );
@@ -182,8 +199,16 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
         deploymentRoutes(app, { db, notices, ...(options.follow ? { times: options.follow } : {}) });
         queueRoutes(app, queue);
         lifeRoutes(app, queue);
+        runtimeRoutes(app, { db, ask: link.ask, maskOf, now });
       },
-      root: (app) => metricsRoute(app, metrics, config.metricsToken),
+      root: (app) => {
+        metricsRoute(app, metrics, config.metricsToken);
+        wakingRoutes(app, {
+          ...queue,
+          config,
+          ...(options.waking ? { wakingTimes: options.waking } : {}),
+        });
+      },
       ready: [{ name: "bus", check: async () => link.check() }],
       beforeProjectDelete: async (tx, { id, name }) => {
         if (await holdsOrRuns(tx, id))

@@ -6,6 +6,7 @@ import { auditRoutes } from "./audit/routes.js";
 import type { ServerConfig } from "./config/index.js";
 import { type App, createHttp, findDashboard, type RateLimits } from "./http/index.js";
 import type { MakePart, Part } from "./part.js";
+import { previewHost } from "./preview-host.js";
 import { createProjects, projectRoutes } from "./projects/index.js";
 import { unlock } from "./secrets/index.js";
 import { openStore } from "./store/index.js";
@@ -72,6 +73,7 @@ export async function startServerOf(
       publicUrl: config.publicUrl,
       trustedProxies: config.trustedProxies,
       ...(options.limits ? { limits: options.limits } : {}),
+      isPreview: (host) => previewHost(host, config) !== undefined,
       ready: running.flatMap(({ ready }) => ready ?? []),
       dashboard: findDashboard(),
       api: (api) => {

@@ -18,8 +18,8 @@ import { GalleyError } from "../../src/errors/index.js";
 import { startBus, type TestAgent, type TestBus } from "../support/bus.js";
 import { natsVersions } from "../support/nats.js";
 
-const nothing = { v: 1, running: [], environments: [] };
-const allIsWell = { v: 1, stop: [], remove: [] };
+const nothing = { v: 1, running: [], environments: [], active: [], rested: [] };
+const allIsWell = { v: 1, stop: [], remove: [], hibernate: [], wake: [] };
 const beat: Heartbeat = {
   v: 1,
   at: "2026-11-22T12:00:00.000Z",
@@ -55,15 +55,16 @@ describe.each(await natsVersions())("questions and plain messages on nats-server
     const asked: unknown[] = [];
     const served = await serve(async (body, { agent }) => {
       asked.push([agent, body]);
-      return { v: 1, stop: [], remove: ["env1"] };
+      return { ...allIsWell, remove: ["env1"] };
     });
-    expect(await ask({ v: 1, running: [{ deployment: "d1", attempt: 2 }], environments: ["env1"] })).toEqual({
-      v: 1,
-      stop: [],
+    expect(
+      await ask({ ...nothing, running: [{ deployment: "d1", attempt: 2 }], environments: ["env1"] }),
+    ).toEqual({
+      ...allIsWell,
       remove: ["env1"],
     });
     expect(asked).toEqual([
-      ["a1", { v: 1, running: [{ deployment: "d1", attempt: 2 }], environments: ["env1"] }],
+      ["a1", { ...nothing, running: [{ deployment: "d1", attempt: 2 }], environments: ["env1"] }],
     ]);
     served.close();
   });

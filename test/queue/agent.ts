@@ -15,6 +15,7 @@ import {
   openJobQueue,
   request,
   type SyncReply,
+  type SyncRequest,
   sendHeartbeat,
   subjects,
   syncReply,
@@ -43,7 +44,11 @@ export interface TestAgent {
   next(): Promise<ClaimedMessage>;
   claim(deployment: string, claim?: string): Promise<ClaimReply>;
   handBack(deployment: string, attempt: number): Promise<HandBackReply>;
-  sync(running: { deployment: string; attempt: number }[], environments: string[]): Promise<SyncReply>;
+  sync(
+    running: { deployment: string; attempt: number }[],
+    environments: string[],
+    more?: Partial<SyncRequest>,
+  ): Promise<SyncReply>;
   /** Takes the next job and claims it; fails when that is refused. */
   take(): Promise<Work>;
   close(): Promise<void>;
@@ -129,8 +134,8 @@ export async function createTestAgent(
     claim,
     handBack: (deployment, attempt) =>
       request(connection, id, "hand-back", { v: 1, deployment, attempt }, handBackReply),
-    sync: (running, environments) =>
-      request(connection, id, "sync", { v: 1, running, environments }, syncReply),
+    sync: (running, environments, more = {}) =>
+      request(connection, id, "sync", { v: 1, running, environments, ...more }, syncReply),
     take: async () => {
       const message = await jobs.next(AbortSignal.timeout(20_000));
       const reply = await claim(message.message.deployment);

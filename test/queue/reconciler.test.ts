@@ -55,6 +55,8 @@ onEachDatabase((databases) => {
       v: 1,
       stop: [{ deployment: id, reason: "superseded" }],
       remove: [environment.id],
+      hibernate: [],
+      wake: [],
     });
     expect((await world.call("GET", `/environments/${environment.id}`)).body).toMatchObject({
       agent: other.id,
@@ -214,7 +216,7 @@ onEachDatabase((databases) => {
     await (await agent.take()).finish("running", { url: "http://there" });
     await state(id, "running");
     const lose = async () => {
-      expect(await agent.sync([], [])).toEqual({ v: 1, stop: [], remove: [] });
+      expect(await agent.sync([], [])).toMatchObject({ v: 1, stop: [], remove: [] });
       await world.advance(agent, 31_000);
       await agent.sync([], []);
     };
@@ -254,6 +256,8 @@ onEachDatabase((databases) => {
         { deployment: "depunknown", reason: "fenced" },
       ],
       remove: ["envunknown"],
+      hibernate: [],
+      wake: [],
     });
     await work.finish("running");
     await state(id, "running");

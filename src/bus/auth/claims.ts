@@ -63,6 +63,7 @@ export function agentPermissions(agent: string): { publish: string[]; subscribe:
       anyOf(subjects.events(agent, "any")),
       anyOf(subjects.logs(agent, "any")),
       subjects.heartbeat(agent),
+      anyOf(subjects.runtime(agent, "any")),
       anyOf(subjects.rpc(agent, "claim")),
       `$JS.API.CONSUMER.INFO.${consumer}`,
       `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,

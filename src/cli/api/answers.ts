@@ -70,6 +70,8 @@ export const environmentAnswer = object({
   agent: z.string().nullable(),
   deployment: z.string().nullable(),
   url: z.string().nullable(),
+  desired: z.string(),
+  problem: object({ message: z.string(), hint: z.string().nullable() }).nullable(),
   pinned: z.boolean(),
   expiresAt: time.nullable(),
   lastRequestAt: time.nullable(),
@@ -80,6 +82,44 @@ export type Environment = z.infer<typeof environmentAnswer>;
 export const environmentsAnswer = object({ environments: z.array(environmentAnswer) });
 export const environmentWithDeployments = environmentAnswer.extend({
   deployments: z.array(deploymentAnswer),
+});
+
+export const runtimeEventsAnswer = object({
+  events: z.array(
+    object({
+      at: time,
+      type: z.string(),
+      service: z.string().nullable(),
+      exitCode: z.number().nullable(),
+      restarts: z.number().nullable(),
+      detail: z.string().nullable(),
+    }),
+  ),
+});
+export type RuntimeEvent = z.infer<typeof runtimeEventsAnswer>["events"][number];
+
+export const runtimeLineAnswer = object({
+  service: z.string(),
+  stream: z.string(),
+  text: z.string(),
+  at: time,
+});
+
+export const statsAnswer = object({
+  services: z.array(
+    object({
+      service: z.string(),
+      state: z.string(),
+      health: z.string().nullable(),
+      exitCode: z.number().nullable(),
+      restarts: z.number(),
+      uptimeSeconds: z.number().nullable(),
+      cpuPercent: z.number().nullable(),
+      memory: z.number().nullable(),
+      memoryLimit: z.number().nullable(),
+      processes: z.number().nullable(),
+    }),
+  ),
 });
 
 export const logsAnswer = object({

@@ -27,3 +27,10 @@ test("it is terminated when its agent says so, and not before", () => {
   expect(environmentState({ kind: "terminate", state: "terminated" }, false)).toBe("terminated");
   expect(environmentState({ kind: "terminate", state: "failed" }, true)).toBe("failed");
 });
+
+test("one whose containers are stopped hibernates, until a deployment is under way", () => {
+  for (const state of ["running", "queued", "failed", "cancelled"] as const)
+    expect(environmentState({ kind: "deploy", state }, true, true)).toBe("hibernating");
+  expect(environmentState({ kind: "terminate", state: "queued" }, true, true)).toBe("hibernating");
+  expect(environmentState({ kind: "deploy", state: "starting" }, true, true)).toBe("building");
+});

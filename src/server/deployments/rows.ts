@@ -70,10 +70,11 @@ export async function refreshEnvironment(tx: Database, id: string, now: Date): P
     .orderBy(desc(deployments.number))
     .limit(1);
   const [environment] = await tx
-    .select({ deploymentId: environments.deploymentId })
+    .select({ deploymentId: environments.deploymentId, hibernatedAt: environments.hibernatedAt })
     .from(environments)
     .where(eq(environments.id, id));
   const serving = environment?.deploymentId != null;
-  const state = newest ? environmentState(newest, serving) : serving ? "running" : "pending";
+  const hibernated = environment?.hibernatedAt != null;
+  const state = newest ? environmentState(newest, serving, hibernated) : serving ? "running" : "pending";
   await tx.update(environments).set({ state, updatedAt: now }).where(eq(environments.id, id));
 }

@@ -43,6 +43,13 @@ export const environmentView = z.object({
   name: z.string(),
   pr: z.int().nullable(),
   state: z.enum(environmentStates),
+  desired: z
+    .enum(["up", "asleep", "down"])
+    .describe("What it is to become: one that hibernates and is to be `up` is being woken."),
+  problem: z
+    .object({ code: z.string(), message: z.string(), hint: z.string().nullable() })
+    .nullable()
+    .describe("Why its containers could not be stopped or started when that was tried last."),
   agent: z.string().nullable().describe("Id of the agent that holds its containers."),
   deployment: z.string().nullable().describe("The one whose containers serve."),
   url: z.string().nullable(),
@@ -107,6 +114,8 @@ export const viewEnvironment = (row: EnvironmentRow, project: string): z.infer<t
   name: row.name,
   pr: row.pr,
   state: row.state,
+  desired: row.desired,
+  problem: row.lifeError,
   agent: row.agentId,
   deployment: row.deploymentId,
   url: row.url,

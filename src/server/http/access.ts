@@ -29,7 +29,7 @@ export const sessionCookie = "galley_session";
 declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may call the route. There is no default: a route that does not say is refused when it is registered. */
-    access?: Scope | "public";
+    access?: Scope | "public" | "anybody";
   }
   interface FastifyRequest {
     identity: Identity | null;
@@ -41,6 +41,9 @@ export const requireScope = (access: Scope) => ({ config: { access } });
 
 /** Route options for a route that needs no sign-in, or that authenticates in a way of its own. */
 export const publicAccess = { config: { access: "public" as const } };
+
+/** As `publicAccess`, and any other site's page may send anything: for what changes nothing of the caller's. */
+export const anybody = { config: { access: "anybody" as const } };
 
 export const mayUse = (identity: Identity, scope: Scope): boolean =>
   identity.scopes.some((held) => scopes.indexOf(held) >= scopes.indexOf(scope));

@@ -23,6 +23,9 @@ import { addOpenApi } from "./openapi.js";
 import { addRateLimits, type RateLimits } from "./rate-limits.js";
 import type { App } from "./zod-app.js";
 
+/** Where requests for previews arrive. A request has its own path as `originalUrl`. */
+export const previewPath = "/-/preview";
+
 export interface HttpOptions {
   readonly store: Store;
   readonly log: Logger;
@@ -32,6 +35,8 @@ export interface HttpOptions {
   /** Proxies whose X-Forwarded-For is believed, as addresses or CIDR ranges. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly limits?: RateLimits;
+  /** Whether a host name is a preview's. All that is asked of one goes to `previewPath`, and never to a route of ours. */
+  readonly isPreview?: (host: string) => boolean;
   /** What `/readyz` asks beside the database. */
   readonly ready?: readonly ReadyCheck[];
   /** Adds the routes of the API; paths are below /api/v1. */
@@ -60,6 +65,8 @@ export async function createHttp(options: HttpOptions): Promise<App> {
     keepAliveTimeout: 65_000,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 200 },
+    rewriteUrl: ({ url = "/", headers: { host } }) =>
+      host !== undefined && options.isPreview?.(host) ? previewPath : url,
     frameworkErrors: (error, request, reply) => {
       answerError(error, request as FastifyRequest, reply as FastifyReply);
     },

@@ -53,6 +53,7 @@ export function authenticateRoutes(
         `The route ${route.method} ${route.url} does not say who may call it.`,
       );
     const before = route.onRequest === undefined ? [] : [route.onRequest].flat();
+    if (access === "anybody") return;
     route.onRequest = [...before, access === "public" ? publicRoute : scopedRoute(access)];
   });
 }

@@ -27,6 +27,9 @@ const statuses: Partial<Record<GalleyErrorCode, number>> = {
   rate_limited: 429,
   database_unreachable: 503,
   bus_unreachable: 503,
+  agent_lost_contact: 503,
+  engine_unreachable: 503,
+  engine_error: 502,
 };
 
 /** The answer for anything that a handler, a hook or fastify has thrown. Nothing that was not meant for the caller reaches it. */

@@ -3,6 +3,7 @@
 export {
   type Authenticator,
   actorOf,
+  anybody,
   type Identity,
   identityOf,
   mayUse,
@@ -12,7 +13,7 @@ export {
   scopes,
   sessionCookie,
 } from "./access.js";
-export { createHttp, type HttpOptions } from "./app.js";
+export { createHttp, type HttpOptions, previewPath } from "./app.js";
 export { findDashboard } from "./dashboard-files.js";
 export type { ReadyCheck } from "./health.js";
 export { createLog, type LogLevel, logLevels } from "./log.js";

@@ -28,7 +28,7 @@ export async function addOpenApi(app: App, publicUrl: URL): Promise<void> {
     },
     transform: (input) => {
       const { access } = input.route.config ?? {};
-      const scoped = access !== undefined && access !== "public";
+      const scoped = access !== undefined && access !== "public" && access !== "anybody";
       const { response, ...rest } = (input.schema ?? {}) as { response?: Record<string, unknown> };
       const schema = {
         ...rest,

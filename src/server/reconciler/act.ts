@@ -1,7 +1,7 @@
 import { and, eq, ne } from "drizzle-orm";
 import type { AgentBus } from "../agents/index.js";
 import { endDeployment, failures, isActive, isFinal, lockDeployment } from "../deployments/index.js";
-import { expireEnvironment } from "../life/index.js";
+import { expireEnvironment, hibernateIdle } from "../life/index.js";
 import { dispatchQueued, publishJob, type QueueDeps, takeBack } from "../queue/index.js";
 import { agents, deployments } from "../store/index.js";
 import type { Observed } from "./observe.js";
@@ -70,6 +70,11 @@ export async function act(deps: ActDeps, action: Action, observed: Observed): Pr
     case "expire":
       await expireEnvironment(deps, action.environment);
       return false;
+    case "hibernate": {
+      const seen = observed.environments.find(({ id }) => id === action.environment);
+      if (seen) await hibernateIdle(deps, action.environment, seen.lastRequestAt);
+      return false;
+    }
     case "dispatch":
       await dispatchQueued(deps);
       return false;

@@ -1,5 +1,5 @@
-import { isNull, ne, or, sql } from "drizzle-orm";
-import { agents, type Database, deployments, environments } from "../store/index.js";
+import { eq, isNull, ne, or, sql } from "drizzle-orm";
+import { agents, type Database, deployments, environments, projects } from "../store/index.js";
 import type { JobsState, OpenDeployment, SeenAgent, SeenEnvironment } from "./reconcile.js";
 
 /** What of the stream one agent sees; undefined: it has no consumer. */
@@ -19,8 +19,12 @@ export interface Observed {
   readonly environments: readonly SeenEnvironment[];
 }
 
-/** Everything that is open, and everybody who may have to do with it. */
-export async function observeDatabase(db: Database): Promise<Observed> {
+/**
+ * Everything that is open, and everybody who may have to do with it.
+ *
+ * @param idleMs for projects that say nothing else
+ */
+export async function observeDatabase(db: Database, idleMs: number): Promise<Observed> {
   const [open, seen, wanted] = [
     await db.select().from(deployments).where(isNull(deployments.finishedAt)),
     await db
@@ -33,7 +37,11 @@ export async function observeDatabase(db: Database): Promise<Observed> {
           sql`exists (select 1 from deployments d where d.agent_id = ${agents.id} and d.finished_at is null)`,
         ),
       ),
-    await db.select().from(environments).where(ne(environments.desired, "down")),
+    await db
+      .select({ environment: environments, idleSeconds: projects.idleSeconds })
+      .from(environments)
+      .innerJoin(projects, eq(projects.id, environments.projectId))
+      .where(ne(environments.desired, "down")),
   ];
   const busy = new Set(open.map(({ environmentId }) => environmentId));
   return {
@@ -50,11 +58,15 @@ export async function observeDatabase(db: Database): Promise<Observed> {
       revoked: row.revokedAt !== null,
       seenAt: row.seenAt?.getTime() ?? null,
     })),
-    environments: wanted.map(({ id, pinned, expiresAt }) => ({
-      id,
-      pinned,
-      expiresAt: expiresAt?.getTime() ?? null,
-      busy: busy.has(id),
+    environments: wanted.map(({ environment: row, idleSeconds }) => ({
+      id: row.id,
+      pinned: row.pinned,
+      expiresAt: row.expiresAt?.getTime() ?? null,
+      busy: busy.has(row.id),
+      agent: row.agentId,
+      awake: row.desired === "up" && row.deploymentId !== null && row.hibernatedAt === null,
+      lastRequestAt: row.lastRequestAt?.getTime() ?? null,
+      idleMs: idleSeconds === null ? idleMs : idleSeconds * 1000,
     })),
   };
 }

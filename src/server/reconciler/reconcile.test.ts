@@ -278,6 +278,10 @@ describe("an environment", () => {
     pinned: false,
     expiresAt: now,
     busy: false,
+    agent: "a",
+    awake: true,
+    lastRequestAt: now - 1000,
+    idleMs: 0,
     ...more,
   });
   const seen = (more: Partial<SeenEnvironment>) => run([], [agent()], { environments: [environment(more)] });
@@ -288,5 +292,25 @@ describe("an environment", () => {
     expect(seen({ expiresAt: null })).toEqual([]);
     expect(seen({ pinned: true })).toEqual([]);
     expect(seen({ busy: true })).toEqual([]);
+  });
+
+  test("hibernates when nobody has asked for anything for as long as its project says", () => {
+    const hibernate = { type: "hibernate", environment: "e" };
+    const idle = { expiresAt: null, idleMs: 60_000, lastRequestAt: now - 60_000 };
+    expect(seen(idle)).toEqual([hibernate]);
+    expect(seen({ ...idle, pinned: true })).toEqual([hibernate]);
+    expect(seen({ ...idle, lastRequestAt: now - 59_999 })).toEqual([]);
+    for (const more of [{ idleMs: 0 }, { awake: false }, { busy: true }, { agent: null }])
+      expect(seen({ ...idle, ...more })).toEqual([]);
+  });
+
+  test("does not hibernate for requests that nobody could see: its agent or this server was away", () => {
+    const environments = [environment({ expiresAt: null, idleMs: 60_000, lastRequestAt: now - 90_000 })];
+    const hibernates = (agents: SeenAgent[], since = 0) =>
+      run([], agents, { environments, since }).some(({ type }) => type === "hibernate");
+    expect(hibernates([agent()])).toBe(true);
+    expect(hibernates([agent({ online: false })])).toBe(false);
+    expect(hibernates([agent({ seenAt: now - 500_000 })])).toBe(false);
+    expect(hibernates([agent()], now - 59_000)).toBe(false);
   });
 });

@@ -51,6 +51,14 @@ export interface SeenEnvironment {
   readonly expiresAt: number | null;
   /** A deployment of it waits or is under way. */
   readonly busy: boolean;
+  /** Who holds its containers. */
+  readonly agent: string | null;
+  /** Its containers serve, and are wanted to. */
+  readonly awake: boolean;
+  /** Null: it is not known that it ever was asked for anything. */
+  readonly lastRequestAt: number | null;
+  /** How long it runs without being asked for anything; 0: for ever. */
+  readonly idleMs: number;
 }
 
 export interface JobsState {
@@ -107,6 +115,8 @@ export type Action =
   | { readonly type: "consumer"; readonly agent: string }
   /** Its time is over: it is taken down. */
   | { readonly type: "expire"; readonly environment: string }
+  /** Nobody has asked for anything for long: its containers are stopped. */
+  | { readonly type: "hibernate"; readonly environment: string }
   /** Look for agents for what is queued. */
   | { readonly type: "dispatch" };
 
@@ -138,10 +148,26 @@ export function reconcile(input: ReconcileInput): Action[] {
   ];
 }
 
-function ofEnvironments({ now, environments }: ReconcileInput): Action[] {
-  return environments.flatMap(({ id, pinned, expiresAt, busy }): Action[] =>
-    !pinned && !busy && expiresAt !== null && expiresAt <= now ? [{ type: "expire", environment: id }] : [],
-  );
+function ofEnvironments(input: ReconcileInput): Action[] {
+  return input.environments.flatMap((environment): Action[] => {
+    const { id, pinned, expiresAt, busy } = environment;
+    if (busy) return [];
+    if (!pinned && expiresAt !== null && expiresAt <= input.now) return [{ type: "expire", environment: id }];
+    return isIdle(environment, input) ? [{ type: "hibernate", environment: id }] : [];
+  });
+}
+
+/**
+ * Requests are seen by the agent alone: while it, or this server, was away, there may have been some. One that has just come back is still
+ * written down as away, and gets the time to tell.
+ */
+function isIdle(
+  { awake, lastRequestAt, idleMs, agent: holder }: SeenEnvironment,
+  { now, since, agents, settings }: ReconcileInput,
+): boolean {
+  const agent = agents.find(({ id }) => id === holder);
+  if (!awake || idleMs === 0 || !agent?.online || !isOnline(agent, { now, since }, settings)) return false;
+  return now - Math.max(lastRequestAt ?? 0, since) >= idleMs;
 }
 
 function ofAgents({ now, since, agents, deployments, jobs, settings }: ReconcileInput): Action[] {

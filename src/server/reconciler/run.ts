@@ -71,14 +71,14 @@ async function runOnce(deps: ReconcilerDeps, since: number): Promise<void> {
   const { db, log, now, settings } = deps;
   await sendRevocations(deps);
   // The stream first: what is published after it was looked at is too young to be missed.
-  const before = await observeDatabase(db);
+  const before = await observeDatabase(db, settings.idleMs);
   const jobs: JobsState | null = await observeJobs(deps.inspectJobs, before.agents).catch(
     (error: unknown) => {
       log.warn({ err: error }, "the bus cannot be asked about jobs");
       return null;
     },
   );
-  const observed = await observeDatabase(db);
+  const observed = await observeDatabase(db, settings.idleMs);
   const actions = reconcile({ ...observed, now: now(), since, jobs, settings });
   let freed = false;
   for (const action of actions) {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import {
+  askRuntime,
   type BusConnection,
   type BusKeys,
   connectBus,
@@ -10,6 +11,8 @@ import {
   inspectJobQueue,
   issueAgentCredential,
   publishJob,
+  type RuntimeAsk,
+  type RuntimeReply,
   removeJobConsumer,
   repairJobQueue,
   revokeAgentKey,
@@ -44,6 +47,8 @@ export interface BusLink {
   readonly inspectJobs: InspectJobs;
   /** Makes the consumer of an agent anew when it delivers nothing though there is something. */
   repairConsumer(agent: string): Promise<void>;
+  /** As `askRuntime`. */
+  ask(agent: string, ask: RuntimeAsk, signal: AbortSignal): AsyncGenerator<RuntimeReply>;
   /** Throws `bus_unreachable` while the bus is away or not listened to yet. */
   check(): void;
   stop(): Promise<void>;
@@ -107,6 +112,14 @@ export function openBusLink(options: BusLinkOptions): BusLink {
       if (await repairJobQueue(need().application, agent, { signal: stopping.signal }))
         log.warn({ agent }, "the consumer of an agent was stuck and was made anew");
     },
+    ask: (agent, ask, signal) =>
+      askRuntime({
+        connection: need().application,
+        agent,
+        ask,
+        log,
+        signal: AbortSignal.any([signal, stopping.signal]),
+      }),
     check: () => void need(),
     stop: async () => {
       stopping.abort(new GalleyError("interrupted", "The server is stopping."));

@@ -10,6 +10,7 @@ import {
   openDeployments,
   refreshEnvironment,
 } from "../deployments/index.js";
+import { type MaskOf, noteRequests, noteRested } from "../life/index.js";
 import { type QueueDeps, requestDeployment } from "../queue/index.js";
 import { type Database, deployments, environments } from "../store/index.js";
 
@@ -20,11 +21,17 @@ const missingMs = 30_000;
  * An agent tells what it has, and is told what of that should not be. What should be there and is not is written down as gone: the
  * database says what is.
  */
-export async function sync(deps: QueueDeps, agent: string, request: SyncRequest): Promise<SyncReply> {
+export async function sync(
+  deps: QueueDeps & { readonly maskOf: MaskOf },
+  agent: string,
+  request: SyncRequest,
+): Promise<SyncReply> {
+  for (const rested of request.rested) await noteRested(deps, agent, rested);
+  await noteRequests(deps, agent, request.active);
   return {
     v: 1,
     stop: await toStop(deps.db, agent, request.running),
-    remove: await compareEnvironments(deps, agent, new Set(request.environments)),
+    ...(await compareEnvironments(deps, agent, new Set(request.environments))),
   };
 }
 
@@ -68,25 +75,38 @@ async function compareEnvironments(
   deps: QueueDeps,
   agent: string,
   there: ReadonlySet<string>,
-): Promise<string[]> {
+): Promise<Pick<SyncReply, "remove" | "hibernate" | "wake">> {
   const { db } = deps;
   const ids = [...there];
   const told =
     ids.length === 0 ? [] : await db.select().from(environments).where(inArray(environments.id, ids));
   const held = await db.select().from(environments).where(eq(environments.agentId, agent));
   const rows = new Map([...told, ...held].map((row) => [row.id, row]));
-  const remove: string[] = [];
+  const [remove, hibernate, wake]: [string[], string[], string[]] = [[], [], []];
   for (const id of new Set([...ids, ...rows.keys()])) {
     const row = rows.get(id);
     const mine = row?.agentId === agent;
     if (there.has(id)) {
-      const wanted = mine && (row.desired === "up" || (await openDeployments(db, id)).length > 0);
-      if (!wanted) remove.push(id);
-      else if (row.missingSince !== null)
+      const wanted = mine && (row.desired !== "down" || (await openDeployments(db, id)).length > 0);
+      if (!wanted) {
+        remove.push(id);
+        continue;
+      }
+      const rest = restOf(row);
+      if (rest !== undefined && (await openDeployments(db, id)).length === 0)
+        (rest === "hibernate" ? hibernate : wake).push(id);
+      if (row.missingSince !== null)
         await db.update(environments).set({ missingSince: null }).where(eq(environments.id, id));
     } else if (mine) await noteMissing(deps, agent, id);
   }
-  return remove;
+  return { remove, hibernate, wake };
+}
+
+/** What its containers need so that they are as somebody wants them. */
+function restOf({ desired, hibernatedAt, deploymentId }: EnvironmentRow): "hibernate" | "wake" | undefined {
+  if (deploymentId === null || desired === "down") return undefined;
+  if (desired === "asleep") return hibernatedAt === null ? "hibernate" : undefined;
+  return hibernatedAt === null ? undefined : "wake";
 }
 
 /**
