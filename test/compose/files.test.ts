@@ -167,7 +167,8 @@ test("our labels are ones that Traefik documents for containers, and name what t
   const known: Readonly<Record<string, RegExp>> = {
     "traefik.enable": /^true$/,
     "traefik.docker.network": /^[a-z0-9-]+$/,
-    "traefik.http.routers.NAME.rule": /^Host\(`(\$\{GALLEY_HOSTNAME\}|[a-z0-9.-]+)`\)$/,
+    "traefik.http.routers.NAME.rule":
+      /^(Host\(`(\$\{GALLEY_HOSTNAME\}|[a-z0-9.-]+)`\)|HostRegexp\(`\^\.\+\\\.\$\{GALLEY_DOMAIN\}\$\$`\))$/,
     "traefik.http.routers.NAME.entrypoints": new RegExp(`^(${entryPoints.join("|")})$`),
     "traefik.http.routers.NAME.priority": /^\d+$/,
     "traefik.http.routers.NAME.service": /^[a-z0-9-]+$/,
