@@ -20,6 +20,8 @@ export interface CollectOptions {
   readonly dataDirectory: string;
   readonly budget: number;
   readonly share: number;
+  /** Of this repository alone. Default: of all. */
+  readonly only?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -35,6 +37,7 @@ export async function collect(options: CollectOptions): Promise<Removed[]> {
     return await refreshIndex(places, signal);
   };
   for (const [key, index] of indexes) {
+    if (options.only !== undefined && options.only !== key) continue;
     let left = index;
     for (let oldest = oldestOf([left]); left.storedBytes > share && oldest; oldest = oldestOf([left]))
       left = await drop(left, oldest.mount, `its repository stores more than ${share} bytes`);

@@ -1,5 +1,6 @@
 import type { BuildGraph, BuildKitClient, SessionService } from "../src/buildkit/index.js";
 import { chunkStore } from "./chunks.js";
+import { sweep } from "./collect.js";
 import { findHelper } from "./helper.js";
 import type { BuildMount } from "./mount-keys.js";
 import { openMount } from "./mount-process.js";
@@ -42,7 +43,12 @@ export async function keepMount(
         if ((await readStoredMount(places.mount(name, mount.id)))?.fingerprint === fingerprint)
           return undefined;
       return await withLock(places.lock, signal, async () => {
-        const stored = await storeArchive(opened.archive(signal), chunkStore(places.chunks), share);
+        const archive = opened.archive(signal);
+        const stored = await storeArchive(archive, chunkStore(places.chunks), share).catch(async (error) => {
+          // Half an archive is nothing; on a full disk its place is wanted at once.
+          await sweep(places).catch(() => {});
+          throw error;
+        });
         if ((await opened.fingerprint()) !== fingerprint) return undefined;
         await writeStoredMount(places.mount(scope.own, mount.id), {
           v: 1,

@@ -90,7 +90,8 @@ export async function openMount(
         stdin: Readable.from(archive, { objectMode: false }),
       });
     },
-    empty: () => run(`$Bfind ${where} -mindepth 1 -delete`),
+    // Debian's busybox has no `-delete`.
+    empty: () => run(`$Bfind ${where} -mindepth 1 -maxdepth 1 -exec $Brm -rf {} +`),
   };
 }
 
@@ -131,8 +132,12 @@ function throughput() {
       for (;;) {
         const next = waiting.shift();
         if (next) {
-          yield next.chunk;
-          next.done();
+          try {
+            yield next.chunk;
+          } finally {
+            // A reader that goes away must not leave the writer waiting.
+            next.done();
+          }
         } else if (ended) {
           if (ended.error) throw ended.error;
           return;

@@ -39,6 +39,14 @@ export async function storeArchive(
   let failed: { error: unknown } | undefined;
   let written = 0;
   let size = 0;
+  const requireRoom = () => {
+    // What is packed well may still be much: sixteen times the room is no cache but a way to fill memory and time.
+    if (written <= mostBytes && size <= mostBytes * 16) return;
+    throw new GalleyError(
+      "cache_too_large",
+      `It takes more than the ${mostBytes} bytes that its repository may store.`,
+    );
+  };
   try {
     for await (const content of cutByContent(archive)) {
       if (failed) throw failed.error;
@@ -57,17 +65,13 @@ export async function storeArchive(
         .finally(() => running.delete(putting));
       running.add(putting);
       if (running.size >= atOnce) await Promise.race(running);
-      // What is packed well may still be much: sixteen times the room is no cache but a way to fill memory and time.
-      if (written > mostBytes || size > mostBytes * 16)
-        throw new GalleyError(
-          "cache_too_large",
-          `It takes more than the ${mostBytes} bytes that its repository may store.`,
-        );
+      requireRoom();
     }
   } finally {
     await Promise.all(running);
   }
   if (failed) throw (failed as { error: unknown }).error;
+  requireRoom();
   return { chunks: stored, content: reader.summary(), written };
 }
 

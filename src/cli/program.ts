@@ -1,6 +1,7 @@
 import { Command, Help, type Option } from "commander";
 import { registerAgent } from "./agent-command.js";
 import { registerBuild } from "./build-command.js";
+import { registerCache } from "./cache-command.js";
 import { registerCheck } from "./check-command.js";
 import { registerDeploy } from "./deploy-command.js";
 import { registerDoctor } from "./doctor-command.js";
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   registerBuild(program);
   registerCheck(program);
   registerDoctor(program);
+  registerCache(program);
   registerUp(program);
   program.commandsGroup("With a server:");
   registerLogin(program);

@@ -1,0 +1,86 @@
+import { type Command, Option } from "commander";
+import type { CacheFlags, CachePruneFlags } from "./run-cache.js";
+
+const json = () => new Option("--json", "one JSON document instead of the table; sizes are bytes");
+const directory = () =>
+  new Option(
+    "--data-dir <path>",
+    "the agent's data directory (default: GALLEY_DATA_DIR, else /var/lib/galley)",
+  );
+const codes = "\nExit codes: 0 done, 1 not there or damaged, 2 wrong usage, 130 interrupted.";
+
+export function registerCache(program: Command): void {
+  const cache = program
+    .command("cache")
+    .summary("look into what is kept for repositories, and drop it")
+    .description(
+      "What an agent on this machine keeps in its data directory: stored cache mounts and records of builds. REPO is a repository's key, as `ls` shows it.",
+    );
+  const add = (name: string, summary: string) =>
+    cache.command(name).summary(summary).addOption(directory()).addOption(json());
+
+  add("ls", "list the repositories that something is kept for")
+    .addHelpText("after", codes)
+    .action(async (flags: CacheFlags) => {
+      const { runCacheLs } = await import("./run-cache.js");
+      process.exitCode = await runCacheLs(flags, process);
+    });
+
+  add("show", "show what is kept for a repository, and the builds that used it")
+    .argument("<repo>")
+    .addHelpText("after", codes)
+    .action(async (repo: string, flags: CacheFlags) => {
+      const { runCacheShow } = await import("./run-cache.js");
+      process.exitCode = await runCacheShow(repo, flags, process);
+    });
+
+  add("inspect", "show what is in a stored cache mount, the largest directories first")
+    .argument("<repo>")
+    .argument("<mount>", "its name or id, as `show` says them")
+    .addHelpText("after", codes)
+    .action(async (repo: string, mount: string, flags: CacheFlags) => {
+      const { runCacheInspect } = await import("./run-cache.js");
+      process.exitCode = await runCacheInspect(repo, mount, flags, process);
+    });
+
+  add("explain", "say which steps of a build were cached, which were not, and what had changed")
+    .argument("<build>", "a build of `show`: DEPLOYMENT-SERVICE")
+    .addHelpText("after", codes)
+    .action(async (build: string, flags: CacheFlags) => {
+      const { runCacheExplain } = await import("./run-cache.js");
+      process.exitCode = await runCacheExplain(build, flags, process);
+    });
+
+  add("du", "sum up what is stored, and what BuildKit holds")
+    .option("--builder <address>", "another BuildKit, as with `galley build`")
+    .addHelpText("after", codes)
+    .action(async (flags: CacheFlags & { builder?: string }) => {
+      const { runCacheDu } = await import("./run-cache-upkeep.js");
+      process.exitCode = await runCacheDu(flags, process);
+    });
+
+  add("prune", "remove stored cache mounts: all, or those that the flags name")
+    .argument("[repo]", "of this repository alone")
+    .option("--older <time>", "only what was not used for so long, such as 12h or 7d")
+    .option("--keep <size>", "only what was used longest ago, until so much is left, such as 2g")
+    .option("--dry-run", "only say what --older or no flag would remove")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  galley cache prune --older 7d
+  galley cache prune github.com-acme-shop-0123456789ab --keep 500m
+${codes}`,
+    )
+    .action(async (repo: string | undefined, flags: CachePruneFlags) => {
+      const { runCachePrune } = await import("./run-cache-upkeep.js");
+      process.exitCode = await runCachePrune(repo, flags, process);
+    });
+
+  add("verify", "read all that is stored; what is damaged is removed, and stored anew by the next build")
+    .addHelpText("after", codes)
+    .action(async (flags: CacheFlags) => {
+      const { runCacheVerify } = await import("./run-cache-upkeep.js");
+      process.exitCode = await runCacheVerify(flags, process);
+    });
+}

@@ -1,0 +1,157 @@
+import { explainBuild, inspectMount, listRepositories, showRepository } from "../../cache/index.js";
+import { formatBytes, formatDuration } from "../buildkit/index.js";
+import { GalleyError } from "../errors/index.js";
+import { ago } from "./ago.js";
+import { exitCode } from "./exit-codes.js";
+import { print } from "./print.js";
+import { sheet, table } from "./table.js";
+import { interruptible } from "./with-server.js";
+
+export interface CacheFlags {
+  readonly dataDir?: string;
+  readonly json?: boolean;
+}
+
+export interface CachePruneFlags extends CacheFlags {
+  readonly older?: string;
+  readonly keep?: string;
+  readonly dryRun?: boolean;
+}
+
+export const dataDirectoryOf = ({ dataDir }: CacheFlags, { env }: NodeJS.Process): string =>
+  dataDir ?? (env.GALLEY_DATA_DIR || "/var/lib/galley");
+
+/** Runs `galley cache ls` and returns the exit code. */
+export function runCacheLs(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
+  return interruptible(process, flags, async () => {
+    const found = await listRepositories(dataDirectoryOf(flags, process));
+    const repositories = found.map(({ mounts, builds, ...rest }) => ({
+      ...rest,
+      mounts: mounts.length,
+      builds: builds.length,
+    }));
+    const now = Date.now();
+    print(process, flags, repositories, (color) =>
+      repositories.length === 0
+        ? "Nothing is kept. Stored is what builds leave in cache mounts.\n"
+        : table(
+            ["REPOSITORY", "MOUNTS", "STORED", "MIRROR", "BUILDS", "CACHED STEPS", "USED"],
+            repositories.map(({ repoKey, mounts, storedBytes, mirrorBytes, builds, hitRate, lastUsedAt }) => [
+              { text: repoKey, tone: "strong" },
+              String(mounts),
+              formatBytes(storedBytes),
+              formatBytes(mirrorBytes),
+              String(builds),
+              hitRate === null ? "-" : `${Math.round(hitRate * 100)} %`,
+              ago(lastUsedAt, now),
+            ]),
+            color,
+          ),
+    );
+    return exitCode.ok;
+  });
+}
+
+/** Runs `galley cache show` and returns the exit code. */
+export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Process): Promise<number> {
+  return interruptible(process, flags, async () => {
+    const kept = await showRepository(dataDirectoryOf(flags, process), repo);
+    const now = Date.now();
+    print(process, flags, kept, (color) => {
+      const mounts = table(
+        ["MOUNT", "ID", "SCOPE", "SIZE", "FILES", "STORED", "USED", "COST TO LOSE"],
+        kept.mounts.map(({ name, id, scope, size, entries, storedAt, lastUsedAt, cost }) => [
+          { text: name, tone: "strong" },
+          id,
+          scope,
+          formatBytes(size),
+          String(entries),
+          ago(storedAt, now),
+          ago(lastUsedAt, now),
+          cost === null ? "-" : formatDuration(cost),
+        ]),
+        color,
+      );
+      const builds = table(
+        ["BUILD", "SCOPE", "STEPS", "CACHED", "TOOK", "BEGAN"],
+        kept.builds.map(({ id, scope, steps, cached, took, at }) => [
+          { text: id, tone: "strong" },
+          scope,
+          String(steps),
+          String(cached),
+          formatDuration(took),
+          ago(at, now),
+        ]),
+        color,
+      );
+      return `${kept.mounts.length > 0 ? mounts : "No stored cache mounts.\n"}\n${kept.builds.length > 0 ? builds : "No builds.\n"}`;
+    });
+    return exitCode.ok;
+  });
+}
+
+/** Runs `galley cache inspect` and returns the exit code. */
+export function runCacheInspect(
+  repo: string,
+  mount: string,
+  flags: CacheFlags,
+  process: NodeJS.Process,
+): Promise<number> {
+  return interruptible(process, flags, async () => {
+    const { chunks, ...found } = await inspectMount(dataDirectoryOf(flags, process), repo, mount);
+    const { content, id, scope, storedAt, name } = found;
+    print(process, flags, { ...found, chunks: chunks.length }, (color) => {
+      const about = sheet(
+        [
+          ["mount", { text: name, tone: "strong" }],
+          ["id", id],
+          ["scope", scope],
+          ["stored", ago(storedAt, Date.now())],
+          ["size", `${formatBytes(content.bytes)} in ${content.entries} entries, ${chunks.length} chunks`],
+        ],
+        color,
+      );
+      const rows = content.directories
+        .slice(0, 40)
+        .map(({ path, bytes, files }) => [formatBytes(bytes), String(files), path]);
+      return `${about}\n${table(["SIZE", "FILES", "DIRECTORY"], rows, color)}`;
+    });
+    return exitCode.ok;
+  });
+}
+
+/** Runs `galley cache explain` and returns the exit code. */
+export function runCacheExplain(build: string, flags: CacheFlags, process: NodeJS.Process): Promise<number> {
+  return interruptible(process, flags, async () => {
+    const found = await explainBuild(dataDirectoryOf(flags, process), build);
+    if (!found) {
+      throw new GalleyError("not_found", `There is no record of a build ${JSON.stringify(build)}.`, {
+        hint: "`galley cache show REPO` lists the builds that are remembered: the last 200 of a repository.",
+      });
+    }
+    const { steps, previous, repo } = found;
+    const { restored, took } = found.build;
+    print(process, flags, { repo, build, previous, restored, took, steps }, (color) => {
+      const about = sheet(
+        [
+          ["build", { text: build, tone: "strong" }],
+          ["repository", repo],
+          ["compared with", previous ?? "nothing: it is the first one"],
+          ["filled mounts", restored.join(", ")],
+          ["took", formatDuration(took)],
+        ],
+        color,
+      );
+      const rows = steps.map(({ cached, took: ms, why, because, name }) => [
+        {
+          text: because === null ? why : `${why}: ${because.slice(0, 60)}`,
+          tone: cached ? ("good" as const) : undefined,
+        },
+        cached ? "-" : formatDuration(ms),
+        name.slice(0, 120),
+      ]);
+      return `${about}\n${table(["WHY", "TOOK", "STEP"], rows, color)}`;
+    });
+    return exitCode.ok;
+  });
+}
