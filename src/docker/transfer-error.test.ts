@@ -50,6 +50,37 @@ test.each(words.denied)("a login without access is denied, reading and writing a
   });
 });
 
+test.each([
+  [
+    'Get "http://r.example/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+    "image_registry_unreachable",
+  ],
+  [
+    'failed to resolve reference "r.example/a/b:1": failed to do request: Head "https://r.example/v2/a/b/manifests/1": dial tcp: lookup r.example: no such host',
+    "image_registry_unreachable",
+  ],
+  [
+    'Get "https://r.example/v2/": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)',
+    "image_registry_unreachable",
+  ],
+  ['Get "https://r.example/v2/": x509: certificate signed by unknown authority', "image_registry_untrusted"],
+  [
+    'Get "https://r.example/v2/": http: server gave HTTP response to HTTPS client',
+    "image_registry_untrusted",
+  ],
+  ["toomanyrequests: You have reached your pull rate limit.", "image_rate_limited"],
+  [
+    "unexpected status from HEAD request to https://r.example/v2/a/b/manifests/1: 429 Too Many Requests",
+    "image_rate_limited",
+  ],
+])("a registry that cannot be talked to is told from one that refuses: %s", (text, code) => {
+  expect(codeOf("pull", false, text)).toMatchObject({
+    code,
+    hint: expect.stringMatching(/\S/),
+    message: expect.stringContaining("r.example"),
+  });
+});
+
 test("what is neither stays what it is", () => {
   expect(codeOf("pull", true, "manifest unknown")).toMatchObject({ code: "image_not_found" });
   expect(codeOf("pull", true, "no space left on device")).toMatchObject({ code: "engine_error" });
