@@ -121,6 +121,37 @@ onEachEngine((engine) => {
     }
   });
 
+  test("a compose file runs as a preview, with a Dockerfile inside of it, a config, and values of the deployment", async () => {
+    const compose = {
+      services: {
+        web: {
+          build: {
+            context: "site",
+            dockerfile_inline: "FROM busybox\nSTOPSIGNAL SIGKILL\nCOPY page /www/page\n",
+          },
+          command: "httpd -f -p 8080 -h /www",
+          ports: ["80:8080"],
+          environment: { URL: "${GALLEY_PREVIEW_URL_web}", NUMBER: "${GALLEY_PR_NUMBER}", PRICE: "1 $$" },
+          configs: [{ source: "note", target: "/www/note" }],
+        },
+      },
+      configs: { note: { content: "of ${GALLEY_PROJECT}" } },
+    };
+    world.push(8, { "compose.yaml": JSON.stringify(compose), "site/page": "here\n" });
+    const { deployment, events } = await deploy(8);
+    expect(deployment).toMatchObject({ state: "running", error: null });
+    expect(planOf(events)).toEqual({ web: "build" });
+    const notes = events.filter(({ type }) => type === "deployment.note").map(({ text }) => text);
+    expect(notes).toContainEqual(
+      expect.stringMatching(/^compose\.yaml:1:\d+: services\.web\.ports: the host's port 80/),
+    );
+    expect(notes).toContainEqual(expect.stringContaining("FROM busybox"));
+    const web = await containerOf("web", deployment.environment.id);
+    const said = ["exec", web, "sh", "-c", 'cat /www/page /www/note; echo " $URL $NUMBER $PRICE"'];
+    expect(await docker(engine, said)).toBe(`here\nof ${world.project} ${deployment.url} 8 1 $\n`);
+    expect(planOf((await deploy(8)).events)).toEqual({ web: "reuse" });
+  });
+
   test("without cache everything is built anew", async () => {
     const { deployment, events } = await deploy(1, { useCache: false });
     expect(deployment.state).toBe("running");

@@ -22,17 +22,16 @@ export function healthCheckOf(
   const value = (key: string) => map.entries.get(key)?.value;
   if (booleanOf(value("disable"), `${where}.disable`, findings) === true) return "none";
   const test = testOf(value("test"));
-  if (test === "none" || !test) return test;
   const seconds = (key: string) =>
     meantBy(value(key), `${where}.${key}`, findings, secondsOf, "a duration such as 30s or 1m30s");
   const whole = (text: string) => (/^\d{1,4}$/.test(text) ? Number(text) : undefined);
-  return {
-    test,
+  const rest = {
     intervalSeconds: seconds("interval"),
     timeoutSeconds: seconds("timeout"),
     startPeriodSeconds: seconds("start_period"),
     retries: meantBy(value("retries"), `${where}.retries`, findings, whole, "a whole number"),
   };
+  return test === "none" || !test ? test : { test, ...rest };
 
   function testOf(test: Located | undefined): readonly string[] | "none" | undefined {
     if (!test) {

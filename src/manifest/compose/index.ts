@@ -52,7 +52,7 @@ export async function readCompose(
     const above = await loadFile(scope, override, { file: override }, []);
     if (above) root = mergeMaps(root, above);
   }
-  if (!root || findings.failed) return undefined;
+  if (!root) return undefined;
   const whole = withoutResets(root);
   return whole.kind === "map" ? manifestOf(scope, whole, main) : undefined;
 }
@@ -62,6 +62,7 @@ async function manifestOf(scope: Scope, root: LocatedMap, file: string): Promise
   const section = (key: string) => mapOf(root.entries.get(key)?.value, key, findings);
   const declared = section("services");
   if (!declared || declared.entries.size === 0) {
+    if (findings.failed) return undefined;
     return void findings.problem(
       declared?.place ?? { file },
       "services: found nothing; accepted: a map of services",
