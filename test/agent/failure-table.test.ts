@@ -1,0 +1,228 @@
+// The rows of "When something is broken" in docs/agent.md that no other file breaks for real; that page names the others.
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { docker, labEngines, labRegistry } from "../support/engines.js";
+import { idle, manifest, slow } from "./files.js";
+import {
+  bundleAgent,
+  type Deployment,
+  type LocalAgent,
+  leftOf,
+  type StoredEvent,
+  startWorld,
+  type TestAgent,
+  type World,
+} from "./world.js";
+
+const engine = labEngines().find(({ name }) => name === "28c") ?? labEngines()[0]!;
+const begun = ({ type, lines }: StoredEvent) =>
+  type === "step.log" && JSON.stringify(lines).includes("begun");
+
+describe(`when something is broken, on engine ${engine.name}`, () => {
+  let world: World;
+  let removeBundle = () => {};
+  beforeAll(async () => {
+    removeBundle = await bundleAgent();
+    world = await startWorld(engine);
+  });
+  afterAll(async () => {
+    await world?.remove();
+    removeBundle();
+  });
+  const started = new Set<LocalAgent>();
+  const stop = async (agent: LocalAgent) => {
+    started.delete(agent);
+    await agent.stop();
+  };
+  const start = async (agent: TestAgent, env?: Record<string, string>) => {
+    const local = await world.start(agent, env);
+    started.add(local);
+    return local;
+  };
+  // Left by a test that failed, it would take the next one's jobs.
+  afterEach(async () => {
+    for (const agent of started) await stop(agent);
+  });
+  let prs = 0;
+  const pushed = (files: Record<string, string>) => {
+    prs += 1;
+    world.push(prs, files);
+    return prs;
+  };
+  const web = (service: object = { image: "busybox:latest", command: idle }) => ({
+    "galley.yml": manifest({ web: service }),
+  });
+  const agentId = async (name: string) =>
+    (await world.call<{ agents: { id: string; name: string }[] }>("GET", "/agents")).agents.find(
+      (agent) => agent.name === name,
+    )?.id ?? expect.fail(`there is no agent ${name}`);
+
+  test("a rotated and a revoked token keep the agent from starting, and it says which and where to get another", async () => {
+    const rotated = await world.agent("rotated");
+    await world.call("POST", `/agents/${await agentId("rotated")}/rotate`);
+    const revoked = await world.agent("gone");
+    await world.call("DELETE", `/agents/${await agentId("gone")}`);
+    for (const [identity, words] of [
+      [rotated, /newer bootstrap token/],
+      [revoked, /revoked/],
+    ] as const) {
+      const agent = world.spawn(identity);
+      expect(await agent.exited).toBe(1);
+      expect(agent.output()).toMatch(words);
+      expect(agent.output()).toMatch(/What to do: .*(galley agent (new|rotate)|Admin)/);
+      expect(agent.output()).not.toContain(identity.env.GALLEY_AGENT_TOKEN);
+    }
+  });
+
+  test("a Docker socket at which nobody listens keeps the agent from starting, and it says so", async () => {
+    const identity = await world.agent("deaf");
+    const socket = join(identity.dataDirectory, "docker.sock");
+    const listener = createServer((connection) => connection.destroy());
+    await new Promise<void>((listening) => listener.listen(socket, listening));
+    try {
+      const agent = world.spawn(identity, { DOCKER_HOST: `unix://${socket}` });
+      expect(await agent.exited).toBe(1);
+      expect(agent.output()).toContain("the Docker Engine cannot be reached");
+    } finally {
+      listener.close();
+    }
+  });
+
+  test("images that cannot be pulled fail the deployment, and the error says what to do", async () => {
+    await start(await world.agent("pulls"));
+    const { open, auth } = labRegistry();
+    const causes = {
+      "registry away": "127.0.0.1:1/library/busybox:latest",
+      "image missing": `${open}/library/nobodymakesthis:latest`,
+      "tag missing": `${open}/library/busybox:nosuchtag`,
+      "login needed": `${auth.host}/private/app:latest`,
+    };
+    const ends = await Promise.all(
+      Object.entries(causes).map(async ([cause, image]) => {
+        const { id } = await world.deploy(pushed(web({ image, command: idle })));
+        const { state, error } = await world.ended(id);
+        return {
+          cause,
+          state,
+          code: error?.code,
+          named: error?.message.includes(image),
+          hint: error?.hint,
+        };
+      }),
+    );
+    const failed = (cause: string, code: unknown) => ({
+      cause,
+      state: "failed",
+      code,
+      named: true,
+      hint: expect.stringMatching(/\S/),
+    });
+    expect(ends).toEqual([
+      failed("registry away", "image_registry_unreachable"),
+      failed("image missing", "image_not_found"),
+      failed("tag missing", "image_not_found"),
+      failed("login needed", "image_login_required"),
+    ]);
+  });
+
+  test("a repository that cannot be had fails the deployment with the detail of login or network", async () => {
+    await start(await world.agent("fetches"));
+    const door = createHttpServer(
+      (_, response) => void response.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end(),
+    );
+    await new Promise<void>((listening) => door.listen(0, "127.0.0.1", listening));
+    try {
+      const fails = async (name: string, url: string) => {
+        await world.call("POST", "/projects", { name, url });
+        const { id } = await world.call<Deployment>("POST", `/projects/${name}/deployments`, { pr: 1 });
+        return await world.ended(id);
+      };
+      const url = `http://127.0.0.1:${(door.address() as AddressInfo).port}/app.git`;
+      expect(await fails("locked", url)).toMatchObject({
+        state: "failed",
+        error: { code: "git_auth_failed", message: expect.stringContaining(url), hint: expect.any(String) },
+      });
+      expect(await fails("closed", "http://127.0.0.1:1/app.git")).toMatchObject({
+        state: "failed",
+        error: { code: "git_unreachable", hint: expect.any(String) },
+      });
+      expect(await fails("nowhere", "http://git.nowhere.invalid/app.git")).toMatchObject({
+        state: "failed",
+        error: { code: "git_host_unknown", message: expect.stringContaining("git.nowhere.invalid") },
+      });
+    } finally {
+      door.close();
+    }
+  });
+
+  test("a data directory that was deleted while the agent was stopped costs a fresh clone and nothing else", async () => {
+    const identity = await world.agent("emptied");
+    const limits = { GALLEY_DEFAULT_CPUS: "0.5", GALLEY_DEFAULT_MEMORY: "64m" };
+    const first = await start(identity, limits);
+    const pr = pushed(web());
+    const { id } = await world.deploy(pr);
+    expect(await world.ended(id)).toMatchObject({ state: "running" });
+    const before = await leftOf(engine, first.id);
+    // What services get that pin nothing.
+    const limited = await docker(engine, [
+      "inspect",
+      "--format",
+      "{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}",
+      before[0]!,
+    ]);
+    expect(limited.trim()).toBe(`${0.5e9} ${64 * 1024 ** 2}`);
+    await stop(first);
+    rmSync(identity.dataDirectory, { recursive: true });
+
+    const second = await start(identity, limits);
+    expect(second.id).toBe(first.id);
+    expect(await leftOf(engine, second.id)).toEqual(before);
+    const commit = world.push(pr, { ...web(), "README.md": "another\n" });
+    const again = await world.deploy(pr);
+    expect(await world.ended(again.id)).toMatchObject({ state: "running", commit });
+    expect(readdirSync(join(identity.dataDirectory, "repos"))).toHaveLength(1);
+  });
+
+  test("an agent that is killed in the middle of a start leaves no container, network, volume or worktree behind", async () => {
+    const identity = await world.agent("mid-start");
+    const first = world.spawn(identity);
+    await first.said("the agent is ready");
+    const never = {
+      image: "busybox:latest",
+      command: idle,
+      expose: 8080,
+      health: { path: "/", timeout: 600 },
+    };
+    const { id } = await world.deploy(pushed(web(never)));
+    await world.event(id, ({ type, state }) => type === "service.state" && state === "starting");
+    first.child.kill("SIGKILL");
+    await first.exited;
+    const second = await start(identity);
+    await world.event(
+      id,
+      ({ attempt, type, state }) => attempt === 2 && type === "service.state" && state === "starting",
+    );
+    await world.call("POST", `/deployments/${id}/cancel`);
+    expect(await world.ended(id)).toMatchObject({ state: "cancelled", attempt: 2 });
+    await expect.poll(() => leftOf(engine, second.id), { timeout: 60_000, interval: 200 }).toEqual([]);
+    const worktrees = join(identity.dataDirectory, "worktrees");
+    expect(existsSync(worktrees) ? readdirSync(worktrees) : []).toEqual([]);
+  });
+
+  test("a server that is restarted in the middle of a build does not disturb it, and all of its events arrive", async () => {
+    await start(await world.agent("undisturbed"));
+    const { id } = await world.deploy(pushed(slow(5)));
+    await world.event(id, begun);
+    await world.stopServer();
+    await world.startServer();
+    expect(await world.ended(id)).toMatchObject({ state: "running", attempt: 1 });
+    const events = await world.events(id);
+    const numbers = events.map(({ seq }) => seq).sort((a, b) => a - b);
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    const logged = JSON.stringify(events.filter(({ type }) => type === "step.log"));
+    for (const line of ["line 1", "line 5", "over"]) expect(logged).toContain(`"${line}"`);
+  });
+});
