@@ -58,6 +58,9 @@ async function loadImage(gateway: Gateway, graph: BuildGraph, step: GraphStep): 
   return { ref, shell: ["/bin/sh", "-c"], prefix: "" };
 }
 
+/** Whether a busybox that runs anywhere is on this machine. */
+export const hasBusybox = async (): Promise<boolean> => (await findBusybox()) !== undefined;
+
 async function findBusybox(): Promise<Buffer | undefined> {
   for (const path of places) {
     try {

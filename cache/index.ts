@@ -2,6 +2,7 @@
 // read what. The build room's callers ask it; it never asks the build room, and knows nothing of jobs, buses or terminals.
 export { type BuildCaches, type Caches, openCaches } from "./caches.js";
 export { explainBuild } from "./explain.js";
+export { hasBusybox } from "./helper.js";
 export {
   engineUsage,
   inspectMount,
