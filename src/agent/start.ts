@@ -9,29 +9,16 @@ import {
   connectBus,
   type Heartbeat,
   handBackReply,
-  noticeReply,
   onCommand,
   openJobQueue,
   openSpool,
   request,
   sendHeartbeat,
-  sendRuntime,
   subjects,
   syncReply,
 } from "../bus/index.js";
 import { engineFacts } from "../docker/index.js";
-import {
-  containerProbe,
-  findEnvironments,
-  hibernateEnvironment,
-  publicTraffic,
-  reconnectProxy,
-  serviceLogs,
-  serviceStats,
-  stopEnvironment,
-  wakeEnvironment,
-  watchServices,
-} from "../preview/index.js";
+import { findEnvironments, publicTraffic, reconnectProxy, stopEnvironment } from "../preview/index.js";
 import { createMirrors } from "../source/index.js";
 import { ActiveRuns } from "./active.js";
 import { bootstrap, renewCredential } from "./bootstrap.js";
@@ -49,15 +36,13 @@ import { heartbeatLoop } from "./heartbeat-loop.js";
 import { jobSources } from "./job-source.js";
 import type { AgentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
-import { startNotices } from "./notices.js";
 import { OpenClaims } from "./open-claims.js";
 import { spoolOutbox } from "./outbox.js";
 import { forContainer, ownImage } from "./own-image.js";
 import { ProjectImages } from "./project-images.js";
-import { Readers } from "./readers.js";
 import { startRenewal } from "./renewal-loop.js";
-import { Resting } from "./resting.js";
 import { runJob } from "./runner.js";
+import { startRuntime } from "./runtime.js";
 import { Slots } from "./slots.js";
 import { startSync } from "./sync-loop.js";
 import { Traffic } from "./traffic.js";
@@ -198,21 +183,12 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     const outbox = spoolOutbox(spool);
     const queue = openJobQueue({ connection, agent, log });
     const claims = new OpenClaims(newId);
-    const rest = new Resting({
-      act: {
-        hibernate: (environment, ended) => hibernateEnvironment(docker, { agent, environment }, ended),
-        wake: (environment, ended) => {
-          const { publicNetwork, probeImage } = config;
-          const probe = probeImage && containerProbe(docker, { agent, project: "", environment }, probeImage);
-          return wakeEnvironment(
-            docker,
-            { agent, environment },
-            { publicNetwork, ...(probe ? { probe } : {}) },
-            ended,
-          );
-        },
-      },
-      onOutcome: () => sync.trigger(),
+    const runtime = startRuntime({
+      docker,
+      agent,
+      config,
+      connection,
+      onSettled: () => sync.trigger(),
       log,
       signal: over.signal,
     });
@@ -250,7 +226,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
               const options = { timeoutMs: handBackMs };
               return (await request(connection, agent, "hand-back", body, handBackReply, options)).taken;
             },
-            run: (job, run) => rest.during(job.environment.id, () => runJob(job, runner, run)),
+            run: (job, run) => runtime.rest.during(job.environment.id, () => runJob(job, runner, run)),
             outbox,
             onFinished: metrics.finished,
             log,
@@ -271,7 +247,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
         (await findEnvironments(docker, agent, ended)).map(({ environment }) => environment),
       remove: async (environment, ended) =>
         void (await stopEnvironment(docker, { agent, environment }, ended)),
-      rest,
+      rest: runtime.rest,
       traffic: {
         look: async (ended) => traffic.take(await publicTraffic(docker, agent, ended), now()),
         told: (ids) => traffic.told(ids),
@@ -281,39 +257,15 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       log,
       signal: over.signal,
     });
-    const readers = new Readers({
-      lines: ({ environment, service, since, tail, follow }, ended) =>
-        serviceLogs(
-          docker,
-          { agent, environment },
-          {
-            service: service ?? undefined,
-            since: since ?? undefined,
-            tail: tail ?? undefined,
-            follow,
-            signal: ended,
-          },
-        ),
-      usage: (environment, ended) => serviceStats(docker, { agent, environment }, ended),
-      send: (id, reply) => sendRuntime(connection, agent, id, reply),
-      signal: over.signal,
-    });
-    const notices = startNotices({
-      ask: (events, ended) =>
-        request(connection, agent, "notice", { v: 1, events }, noticeReply, { signal: ended }),
-      log,
-      signal: over.signal,
-    });
-    const watching = watchServices(docker, agent, notices.take, over.signal);
     const commands = await onCommand({
       connection,
       agent,
       log,
       handler: (command) => {
         if (command.type === "sync") sync.trigger();
-        else if (command.type === "logs" || command.type === "stats") void readers.begin(command);
-        else if (command.type === "more") readers.more(command.request, command.upTo);
-        else if (command.type === "leave") readers.leave(command.request);
+        else if (command.type === "logs" || command.type === "stats") void runtime.readers.begin(command);
+        else if (command.type === "more") runtime.readers.more(command.request, command.upTo);
+        else if (command.type === "leave") runtime.readers.leave(command.request);
         else if (active.stop(command.deployment, command.reason))
           log.info({ deployment: command.deployment, reason: command.reason }, "told to end it");
       },
@@ -399,9 +351,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
         await Promise.allSettled([
           beating,
           sync.done,
-          rest.ended(),
-          watching,
-          notices.done,
+          runtime.done(),
           engine.done,
           renewal.done,
           firewall.done,

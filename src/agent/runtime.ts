@@ -1,0 +1,82 @@
+import { type BusConnection, noticeReply, request, sendRuntime } from "../bus/index.js";
+import type { Docker } from "../docker/index.js";
+import {
+  containerProbe,
+  hibernateEnvironment,
+  serviceLogs,
+  serviceStats,
+  wakeEnvironment,
+  watchServices,
+} from "../preview/index.js";
+import type { AgentConfig } from "./config.js";
+import type { AgentLog } from "./log.js";
+import { startNotices } from "./notices.js";
+import { Readers } from "./readers.js";
+import { Resting } from "./resting.js";
+
+export interface RuntimeOptions {
+  readonly docker: Docker;
+  /** Id. */
+  readonly agent: string;
+  readonly config: Pick<AgentConfig, "publicNetwork" | "probeImage">;
+  readonly connection: BusConnection;
+  /** An environment sleeps or is awake now, or could not be brought to it. */
+  readonly onSettled: () => void;
+  readonly log: AgentLog;
+  /** Ends all of it. */
+  readonly signal: AbortSignal;
+}
+
+/** What the agent does for environments between their deployments. */
+export interface Runtime {
+  readonly rest: Resting;
+  readonly readers: Readers;
+  /** Resolves when all of it has ended; after the signal. */
+  done(): Promise<void>;
+}
+
+/** Sends to sleep and wakes, reads logs and usage for who asks, and tells what happens to services. */
+export function startRuntime(options: RuntimeOptions): Runtime {
+  const { docker, agent, config, connection, onSettled, log, signal } = options;
+  const rest = new Resting({
+    act: {
+      hibernate: (environment, ended) => hibernateEnvironment(docker, { agent, environment }, ended),
+      wake: (environment, ended) => {
+        const { publicNetwork, probeImage } = config;
+        const probe = probeImage && containerProbe(docker, { agent, project: "", environment }, probeImage);
+        const how = { publicNetwork, ...(probe ? { probe } : {}) };
+        return wakeEnvironment(docker, { agent, environment }, how, ended);
+      },
+    },
+    onOutcome: onSettled,
+    log,
+    signal,
+  });
+  const readers = new Readers({
+    lines: ({ environment, service, since, tail, follow }, ended) => {
+      const wanted = {
+        service: service ?? undefined,
+        since: since ?? undefined,
+        tail: tail ?? undefined,
+        follow,
+        signal: ended,
+      };
+      return serviceLogs(docker, { agent, environment }, wanted);
+    },
+    usage: (environment, ended) => serviceStats(docker, { agent, environment }, ended),
+    send: (id, reply) => sendRuntime(connection, agent, id, reply),
+    signal,
+  });
+  const notices = startNotices({
+    ask: (events, ended) =>
+      request(connection, agent, "notice", { v: 1, events }, noticeReply, { signal: ended }),
+    log,
+    signal,
+  });
+  const watching = watchServices(docker, agent, notices.take, signal);
+  return {
+    rest,
+    readers,
+    done: async () => void (await Promise.allSettled([rest.ended(), watching, notices.done])),
+  };
+}
