@@ -35,9 +35,7 @@ test("environments are listed and shown with what was deployed to them", async (
   await work.finish("running", { url, commit });
   await world.deployment(id, ({ final }) => final);
   expect(await person.good(["env", "ls", "--project", "shop"])).toMatch(
-    new RegExp(
-      `^ENVIRONMENT +STATE +CHANGED +EXPIRES +URL\nshop/pr-${pr} +running +.* +in 13d +${url}\n$`,
-    ),
+    new RegExp(`^ENVIRONMENT +STATE +CHANGED +EXPIRES +URL\nshop/pr-${pr} +running +.* +in 13d +${url}\n$`),
   );
   const shown = await person.good(["env", "show", `shop/pr-${pr}`]);
   expect(shown).toMatch(new RegExp(`url +${url}`));

@@ -353,7 +353,7 @@ onEachDatabase((databases) => {
     const deployed = async (services: string[]) => {
       const number = ++pr;
       const host = (service: string) =>
-        (services.length > 1 ? `${service}.` : "") + `pr-${number}-shop.localhost`;
+        `${services.length > 1 ? `${service}.` : ""}pr-${number}-shop.localhost`;
       const hosts = services.map((name) => ({ name, image: "x", url: `http://${host(name)}` }));
       const { environment } = await world.deploy({ pr: number });
       there.add(environment.id);
