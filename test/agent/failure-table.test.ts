@@ -1,5 +1,5 @@
 // The rows of "When something is broken" in docs/agent.md that no other file breaks for real; that page names the others.
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -38,7 +38,8 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     await agent.stop();
   };
   const start = async (agent: TestAgent, env?: Record<string, string>) => {
-    const local = await world.start(agent, env);
+    // One that a failed test leaves in the middle of something is not waited for.
+    const local = await world.start(agent, { GALLEY_DRAIN_SECONDS: "5", ...env });
     started.add(local);
     return local;
   };
@@ -183,33 +184,10 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     const commit = world.push(pr, { ...web(), "README.md": "another\n" });
     const again = await world.deploy(pr);
     expect(await world.ended(again.id)).toMatchObject({ state: "running", commit });
-    expect(readdirSync(join(identity.dataDirectory, "repos"))).toHaveLength(1);
-  });
-
-  test("an agent that is killed in the middle of a start leaves no container, network, volume or worktree behind", async () => {
-    const identity = await world.agent("mid-start");
-    const first = world.spawn(identity);
-    await first.said("the agent is ready");
-    const never = {
-      image: "busybox:latest",
-      command: idle,
-      expose: 8080,
-      health: { path: "/", timeout: 600 },
-    };
-    const { id } = await world.deploy(pushed(web(never)));
-    await world.event(id, ({ type, state }) => type === "service.state" && state === "starting");
-    first.child.kill("SIGKILL");
-    await first.exited;
-    const second = await start(identity);
-    await world.event(
-      id,
-      ({ attempt, type, state }) => attempt === 2 && type === "service.state" && state === "starting",
+    const mirrors = readdirSync(join(identity.dataDirectory, "repos")).filter((name) =>
+      name.endsWith(".git"),
     );
-    await world.call("POST", `/deployments/${id}/cancel`);
-    expect(await world.ended(id)).toMatchObject({ state: "cancelled", attempt: 2 });
-    await expect.poll(() => leftOf(engine, second.id), { timeout: 60_000, interval: 200 }).toEqual([]);
-    const worktrees = join(identity.dataDirectory, "worktrees");
-    expect(existsSync(worktrees) ? readdirSync(worktrees) : []).toEqual([]);
+    expect(mirrors).toHaveLength(1);
   });
 
   test("a server that is restarted in the middle of a build does not disturb it, and all of its events arrive", async () => {

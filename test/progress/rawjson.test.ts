@@ -68,6 +68,8 @@ onEachEngine((engine) => {
     const context = await createContext({ Dockerfile: dockerfile, "package.json": "{}" });
     onTestFinished(context.remove);
     const salt = `${Date.now()}`;
+    // An engine's first build with an image also tells of resolving and unpacking it: that is not to be the difference.
+    await buildx(engine, "rawjson", ["--build-arg", "SALT=first", context.path]);
     const theirs = rawObjects(
       await buildx(engine, "rawjson", ["--no-cache", "--build-arg", `SALT=${salt}`, context.path]),
     );
