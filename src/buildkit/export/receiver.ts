@@ -39,13 +39,17 @@ export function createExportReceiver(exports: readonly ExportEntry[]): ExportRec
   const calls = new Set<Promise<void>>();
 
   /** Waits for calls that still write: they end with the session, so the limit is there for a session left open. */
-  async function discard(): Promise<void> {
+  async function callsEnded(): Promise<void> {
     const limit = new AbortController();
     await Promise.race([
       Promise.allSettled(calls),
       sleep(callsEndMs, undefined, { signal: limit.signal }).catch(() => undefined),
     ]);
     limit.abort();
+  }
+
+  async function discard(): Promise<void> {
+    await callsEnded();
     for (const output of outputs.values()) await output.discard();
   }
 
@@ -72,6 +76,8 @@ export function createExportReceiver(exports: readonly ExportEntry[]): ExportRec
       return failure;
     },
     async complete(signal) {
+      // The answer to the solve comes on another connection, and may overtake the end of the calls.
+      await callsEnded();
       const missing = [...outputs.values()].find((output) => !output.received);
       if (missing !== undefined) {
         await discard();

@@ -237,6 +237,23 @@ test("a stream that ends early, or is cancelled, is no success", async () => {
   await expect(receiveTree(receiver, target)).rejects.toThrow("cancelled");
 });
 
+test("a call that is cancelled when everything has come, before the daemon's last word, is a success", async () => {
+  const abort = new AbortController();
+  const [sender, receiver] = streamPair(abort.signal);
+  await sender.send(encodeStat(file));
+  await sender.send(endOfWalk);
+  const received = receiveTree(receiver, target);
+  for await (const message of sender.messages) {
+    const packet = decodePacket(message);
+    if (packet.type === packetType.fin) break;
+    await sender.send(encodeData(packet.id, Buffer.from("ok")));
+    await sender.send(encodeData(packet.id, Buffer.alloc(0)));
+  }
+  abort.abort(new Error("cancelled"));
+  expect(await received).toEqual({ files: 1, bytes: 2, entries: 1 });
+  expect(readFileSync(join(target, "f"), "utf8")).toBe("ok");
+});
+
 test("device nodes and fifos are left out and reported", async () => {
   const skipped: string[] = [];
   const { receiver } = daemon([

@@ -38,8 +38,8 @@ const mostEntries = 5_000_000;
  * of this process. Modes, times (to a quarter of a microsecond), links and hard links are kept.
  *
  * Throws `protocol_violation` for a sender that leaves the target or breaks the protocol, `disk_full`, `export_failed` for
- * what cannot be written and for a sender that gives up, and the signal's reason when the call is over. What was complete by
- * then stays; files that were not complete are removed.
+ * what cannot be written and for a sender that gives up, and the signal's reason when the call is over before everything has
+ * come. What was complete by then stays; files that were not complete are removed.
  */
 export async function receiveTree(
   stream: PacketStream,
@@ -68,6 +68,8 @@ class Receiver {
   private queue: { id: number; depth: number; entry: TreeEntry }[] = [];
   private taken = 0;
   private walkEnded = false;
+  /** All that was announced is here; what is left are the farewells. */
+  private whole = false;
   private readonly sinks = new Map<number, FileSink>();
   private finishing = 0;
   /** Regular files by path: what a hard link may point to. */
@@ -90,13 +92,21 @@ class Receiver {
 
   async run(): Promise<void> {
     const { signal } = this.stream;
-    const abort = () => this.fail(signal.reason);
+    const abort = () => {
+      if (!this.whole) this.fail(signal.reason);
+    };
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
-    const finished = this.read().catch((error: unknown) => this.fail(error));
+    const finished = this.read().catch((error: unknown) => {
+      if (!(this.whole && signal.aborted)) this.fail(error);
+    });
     try {
       await this.build();
-      await this.stream.send(finPacket);
+      // The engine of 20.10 cancels the call as soon as it has said its last word, which is lost by that when it is busy.
+      this.whole = true;
+      await this.stream.send(finPacket).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
       await finished;
       this.check();
     } catch (error) {
