@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { type BuildCaches, type Caches, cacheScope } from "../../cache/index.js";
 import {
   type BuildRequest,
@@ -8,7 +9,13 @@ import {
   type PlannedBuild,
   recordBuild,
 } from "../build/index.js";
-import { BuildEvents, type BuildKitClient, BuildKitError, type ContextTree } from "../buildkit/index.js";
+import {
+  BuildEvents,
+  type BuildKitClient,
+  BuildKitError,
+  type ContextTree,
+  type SolveStatus,
+} from "../buildkit/index.js";
 import type { Job } from "../bus/index.js";
 import { canonicalName, type Docker } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
@@ -46,6 +53,16 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
     for (const event of told) last = tell(event, service) ?? last;
     return last;
   };
+  let telling = Promise.resolve();
+  const tellStatus = async (status: SolveStatus) => {
+    let first = true;
+    for (const told of events.updates(status, now())) {
+      // The agent has others to answer, the health checks of its sessions first.
+      if (!first) await setImmediate();
+      first = false;
+      await tellAll(told);
+    }
+  };
   await tellAll(events.start());
   if (planned.unkeyed !== undefined) await tellAll(events.note(`it is built each time: ${planned.unkeyed}`));
   let tree: ContextTree | undefined;
@@ -76,7 +93,9 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
       onStatus: (status) => {
         record.status(status);
         begun.onStatus(status);
-        return tellAll(events.update(status, now()));
+        // One after the other, whoever waits: an engine that cannot be held back sends the next one meanwhile.
+        telling = telling.then(() => tellStatus(status));
+        return telling;
       },
       onGraph: async (graph) => {
         try {
@@ -89,6 +108,7 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
       onSourceMap: (map) => void tellAll(events.sourceMap(map)),
       onWarning: (message) => void tellAll(events.warn(message)),
     });
+    await telling;
     const { imageId } = built;
     if (imageId === undefined)
       throw new GalleyError(
@@ -114,6 +134,7 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
   } catch (thrown) {
     // The engine only repeats what it was told.
     const error = refused ?? thrown;
+    await telling.catch(() => {}); // then that is what was thrown
     await tellAll(events.finish(outcomeOf(error, signal), now()));
     throw error;
   } finally {

@@ -60,6 +60,23 @@ test.each(recordings)("in %s a step's log is complete before its end is told", (
   }
 });
 
+test("a message with much log is told in parts, each line once, and the end of its step in the last", () => {
+  const events = new BuildEvents();
+  const vertex = { digest: "sha256:a", name: "RUN x", started: at(0), completed: at(2) };
+  const numbers = Array.from({ length: 100_000 }, (_, number) => `${number}\n`).join("");
+  const chunks = numbers.match(/[^]{1,32768}/g) ?? [];
+  const logs = chunks.flatMap((text) => log(text).logs ?? []);
+  const parts = [...events.updates({ ...empty, vertexes: [vertex], logs }, now)];
+  expect(parts.length).toBeGreaterThan(chunks.length / 4);
+  const lines = parts.map((part) => part.flatMap((event) => (event.type === "step.log" ? event.lines : [])));
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(40_000);
+  expect(lines.flat().map(({ text }) => Number(text))).toEqual(
+    Array.from({ length: 100_000 }, (_, at) => at),
+  );
+  const ends = parts.map((part) => part.some((event) => event.type === "step.updated"));
+  expect(ends).toEqual([...parts.slice(1).map(() => false), true]);
+});
+
 test("a step whose log comes in several messages is over after the last of them, and its lines are whole", () => {
   const events = new BuildEvents();
   const vertex = { digest: "sha256:a", name: "RUN x", started: at(0) };

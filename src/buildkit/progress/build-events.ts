@@ -8,10 +8,12 @@ import type { Step, Transfer } from "./step.js";
 import type { LogLine } from "./step-log.js";
 import { safeLine, safeName } from "./terminal-text.js";
 import type { Instant } from "./time.js";
-import type { SolveStatus } from "./types.js";
+import type { SolveStatus, VertexLog } from "./types.js";
 
 const linesPerEvent = 500;
 const charactersPerEvent = 128 * 1024;
+const bytesPerPart = 64 * 1024;
+const nothing = { vertexes: [], statuses: [], warnings: [] };
 const mentionedShare = 0.05;
 const mentionedAfter = 1000;
 
@@ -56,6 +58,26 @@ export class BuildEvents {
    * `withLogs` false: the reader cannot keep up. Lines are then dropped, and one line of each step says so.
    */
   update(status: SolveStatus, now: Instant, withLogs = true): BuildEvent[] {
+    return [...this.updates(status, now, withLogs)].flat();
+  }
+
+  /**
+   * The same in parts, for who has other things to do meanwhile: a message may have a hundred thousand lines, and a process that works on them in
+   * one go answers nobody. To be read to its end before the next message.
+   */
+  *updates(status: SolveStatus, now: Instant, withLogs = true): Generator<BuildEvent[]> {
+    const parts = partsOf(status);
+    for (const [at, part] of parts.entries()) {
+      const events = this.#update(part, now, withLogs);
+      if (at === parts.length - 1) {
+        this.#goesOn = logGoesOn(status, this.#goesOn);
+        if (!this.#goesOn) this.#tellEnds(now, events);
+      }
+      yield events;
+    }
+  }
+
+  #update(status: SolveStatus, now: Instant, withLogs: boolean): BuildEvent[] {
     const change = this.#progress.apply(status, now);
     const events: BuildEvent[] = [];
     // Logs come before the end of their step, so that who reads in order has them when it is over.
@@ -81,8 +103,6 @@ export class BuildEvents {
         lines,
       });
     }
-    this.#goesOn = logGoesOn(status, this.#goesOn);
-    if (!this.#goesOn) this.#tellEnds(now, events);
     return events;
   }
 
@@ -213,6 +233,26 @@ function logGoesOn({ vertexes = [], statuses = [], logs = [] }: SolveStatus, bef
   let bytes = 0;
   for (const { data } of logs) bytes += data.length + 16;
   return bytes > 1_000_000;
+}
+
+/** Cuts the logs of a message where they are long; everything else is in the first part, as it came first. */
+function partsOf(status: SolveStatus): readonly SolveStatus[] {
+  const { logs = [], ...rest } = status;
+  const parts: SolveStatus[] = [];
+  let some: VertexLog[] = [];
+  let bytes = 0;
+  const end = () => {
+    parts.push(parts.length === 0 ? { ...rest, logs: some } : { ...nothing, logs: some });
+    some = [];
+    bytes = 0;
+  };
+  for (const log of logs) {
+    if (bytes >= bytesPerPart) end();
+    some.push(log);
+    bytes += log.data.length;
+  }
+  end();
+  return parts;
 }
 
 function lineOf({ stream, text, at, clipped }: LogLine, timeOf: (at: Instant) => string): StepLogLine {
