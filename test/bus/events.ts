@@ -45,23 +45,22 @@ export interface StoredEvent {
   readonly text?: string;
 }
 
-/** Every event in a stream, in its order, and the ids of the messages. */
+/** Every event in a stream, in its order, and the ids of the messages, as the stream's leader has them. */
 export async function stored(
   connection: BusConnection,
   stream: "EVENTS" | "LOGS",
 ): Promise<{ events: StoredEvent[]; messageIds: string[] }> {
   const manager = await connection.nats.jetstreamManager();
-  const { messages } = (await manager.streams.info(stream)).state;
+  const { first_seq: first, last_seq: last } = (await manager.streams.info(stream)).state;
   const events: StoredEvent[] = [];
   const messageIds: string[] = [];
-  if (messages === 0) return { events, messageIds };
-  const consumer = await connection.nats.jetstream().consumers.get(stream);
-  let left = messages;
-  for await (const message of await consumer.consume()) {
-    events.push(...message.json<{ events: StoredEvent[] }>().events);
-    messageIds.push(message.headers?.get("Nats-Msg-Id") ?? "");
-    left -= 1;
-    if (left === 0) break;
+  for (let from = first; from <= last; from += 64) {
+    const sequences = range(from, Math.min(last, from + 63));
+    const messages = await Promise.all(sequences.map((seq) => manager.streams.getMessage(stream, { seq })));
+    for (const message of messages) {
+      events.push(...message.json<{ events: StoredEvent[] }>().events);
+      messageIds.push(message.header.get("Nats-Msg-Id"));
+    }
   }
   return { events, messageIds };
 }

@@ -144,31 +144,47 @@ onEachEngine(
       const { deploy, owner } = await previewOn(engine, docker);
       const api = (who: string) => ({ ...quick(who), kind: "api" });
       // Neither says that it needs the other: what a name means may not depend on that.
-      const pair = (who: string) => ({ web: quick(who), api: api(`api ${who}`) });
+      const pair = (who: string, path = "/who") => ({
+        web: { ...quick(who), health: { path } },
+        api: api(`api ${who}`),
+      });
       const running = await deploy(pair("one"), fast);
       const first = running.services.get("web")?.container ?? "";
-      const seen: string[] = [];
       const inside = async (container: string) =>
         (await cli(engine, ["exec", container, "wget", "-qO-", "http://api:8080/who"])).trim();
-      await deploy(pair("two"), {
+      const next = `galley-pv-${owner.environment}-web-2`;
+      const seen: string[] = [];
+      // Both versions stand until the new one says that it is healthy, which it is told to when all has been asked.
+      const askMeanwhile = async () => {
+        for (let n = 0; n < 6; n++) seen.push(await inside(first));
+        // The new one is started side by side with the API, and need not be there yet.
+        const signal = soon();
+        for (let told = false; !told; )
+          told = await cli(engine, ["exec", next, "touch", "/www/asked"]).then(
+            () => true,
+            (error: unknown) => {
+              if (signal.aborted) throw error;
+              return false;
+            },
+          );
+      };
+      let apiHealthy = () => {};
+      const asking = new Promise<void>((resolve) => {
+        apiHealthy = resolve;
+      }).then(askMeanwhile);
+      const deploying = deploy(pair("two", "/asked"), {
+        ...fast,
         deployment: "dep2",
-        switchMs: 0,
-        onState: async (service, state) => {
-          if (service !== "api" || state !== "healthy") return;
-          for (let n = 0; n < 6; n++) seen.push(await inside(first));
+        onState: (service, state) => {
+          if (service === "api" && state === "healthy") apiHealthy();
         },
       });
+      await Promise.all([deploying, asking]);
       expect(new Set(seen)).toEqual(new Set(["api one"]));
-      const [now] = await cli(engine, [
-        "ps",
-        "-q",
-        "--filter",
-        `name=galley-pv-${owner.environment}-web-2`,
-      ]).then((text) => text.trim().split("\n"));
-      for (let n = 0; n < 3; n++) expect(await inside(now ?? "")).toBe("api two");
+      for (let n = 0; n < 3; n++) expect(await inside(next)).toBe("api two");
       // One that stays is not cut off from one that is replaced.
-      await deploy({ web: quick("two"), api: api("api three") }, { ...fast, deployment: "dep3" });
-      expect(await inside(now ?? "")).toBe("api three");
+      await deploy({ ...pair("two", "/asked"), api: api("api three") }, { ...fast, deployment: "dep3" });
+      expect(await inside(next)).toBe("api three");
     });
 
     test("a database is replaced in place and keeps its rows; when the deployment fails the old one is back with them", async () => {
