@@ -104,7 +104,8 @@ describe.each(versions)("a cluster of three nats-servers %s", (version) => {
   test("events that flow while the leader of their stream dies arrive, each once", async () => {
     const agent = await bus.connectAgent("a1");
     // New ones on a second try: what the first one left is on the bus and on disk.
-    const deployment = `d${(deployments += 1)}`;
+    deployments += 1;
+    const deployment = `d${deployments}`;
     const spool = await openSpool({
       directory: join(folder, `spool-${deployment}`),
       connection: agent.connection,
