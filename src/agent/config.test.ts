@@ -37,6 +37,7 @@ test("two variables are enough, the rest has the defaults of the documentation",
     defaultMemory: 1024 ** 3,
     drainMs: 300_000,
     switchMs: 8_000,
+    ingressSocket: undefined,
     healthPort: 9465,
     logLevel: "info",
   });

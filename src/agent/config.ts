@@ -35,6 +35,8 @@ export interface AgentConfig {
   readonly drainMs: number;
   /** Milliseconds that replaced containers go on after the routes have switched. */
   readonly switchMs: number;
+  /** Unix socket at which `galley ingress` says when requests have moved; absent: the proxy cannot be asked. */
+  readonly ingressSocket: string | undefined;
   /** Port on 127.0.0.1 of /healthz and /metrics; 0: any free one. */
   readonly healthPort: number;
   readonly allowLocalRepositories: boolean;
@@ -228,6 +230,17 @@ const variables = {
       "How long replaced containers go on after the routes have switched: three for the proxy to notice, the rest for requests that they have begun to answer.",
     fallback: "8",
   }),
+  GALLEY_INGRESS_SOCKET: variable(
+    z
+      .string()
+      .regex(/^\/[^\0]{1,99}$/)
+      .optional(),
+    {
+      accepted: "an absolute path of at most 100 characters",
+      meaning:
+        "Where `galley ingress --socket` on this machine says when requests have moved: replaced containers then go as soon as they have answered, and GALLEY_SWITCH_SECONDS is the most. Not for Traefik.",
+    },
+  ),
   GALLEY_HEALTH_PORT: variable(whole.refine(within(0, 65_535)), {
     accepted: "a port; 0 for any free one",
     meaning: "Where /healthz and /metrics answer, on 127.0.0.1.",
@@ -276,6 +289,7 @@ const configSchema = z
       defaultMemory: found.GALLEY_DEFAULT_MEMORY,
       drainMs: found.GALLEY_DRAIN_SECONDS * 1000,
       switchMs: found.GALLEY_SWITCH_SECONDS * 1000,
+      ingressSocket: found.GALLEY_INGRESS_SOCKET,
       healthPort: found.GALLEY_HEALTH_PORT,
       allowLocalRepositories: found.GALLEY_ALLOW_LOCAL_REPOSITORIES,
       logLevel: found.GALLEY_LOG_LEVEL,

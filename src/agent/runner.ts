@@ -19,6 +19,7 @@ import { failureOf } from "./failure.js";
 import { routesOf } from "./firewall-loop.js";
 import { hookEvent } from "./hook-event.js";
 import { getImages } from "./images.js";
+import { askIngress } from "./ingress-switch.js";
 import { manifestOfJob } from "./job-manifest.js";
 import type { OpenJobSource } from "./job-source.js";
 import type { AgentLog } from "./log.js";
@@ -42,6 +43,7 @@ export interface RunnerOptions {
     | "probeImage"
     | "firewall"
     | "switchMs"
+    | "ingressSocket"
     | "tlsEnabled"
     | "certResolver"
   >;
@@ -241,6 +243,7 @@ async function start(
     pool: config.previewPool,
     publicNetwork: config.publicNetwork,
     switchMs: config.switchMs,
+    ...(config.ingressSocket ? { moved: askIngress(config.ingressSocket) } : {}),
     routes: routesOf(docker, { firewall: config.firewall, agent }, signal),
     ...(config.probeImage ? { probe: containerProbe(docker, owner, config.probeImage) } : {}),
     onState: (service, state) => void tell({ type: "service.state", state, detail: null }, service),

@@ -19,6 +19,10 @@ export function registerIngress(program: Command): void {
       "--waking <url>",
       "server that wakes hibernated previews: it is asked for hosts below GALLEY_DOMAIN (else localhost) that have no route",
     )
+    .option(
+      "--socket <path>",
+      "unix socket at which the agent of this machine asks whether requests have moved to new containers (default: GALLEY_INGRESS_SOCKET)",
+    )
     .addHelpText(
       "after",
       `

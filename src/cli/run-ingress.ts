@@ -12,6 +12,7 @@ export interface IngressFlags {
   entrypoint: string;
   usePublished?: boolean;
   waking?: string;
+  socket?: string;
 }
 
 /** Runs `galley ingress` until a signal and returns the exit code. */
@@ -31,6 +32,7 @@ export function runIngress(flags: IngressFlags, process: NodeJS.Process): Promis
         flags.waking === undefined
           ? undefined
           : { upstream: serverOf(flags.waking), domain: (env.GALLEY_DOMAIN || "localhost").toLowerCase() },
+      socket: flags.socket ?? (env.GALLEY_INGRESS_SOCKET || undefined),
       log,
       signal,
     });

@@ -18,11 +18,13 @@ const DRAIN_MS = 5_000;
  * An HTTP server that passes each request on to the upstream of its host.
  *
  * @param upstreamOf undefined: nobody has the host
+ * @param begin a request is passed on to a container; what it returns is called when that has been answered or given up
  * @throws port_in_use
  */
 export async function listenFor(
   upstreamOf: (host: string) => Upstream | undefined,
   at: { readonly port: number; readonly address: string },
+  begin: (container: string) => () => void = () => () => {},
 ): Promise<ListeningServer> {
   const forwarder = createForwarder();
   const upgraded = new Set<Socket>();
@@ -31,6 +33,7 @@ export async function listenFor(
   server.on("request", (request, response) => {
     const host = hostOf(request);
     const upstream = host === undefined ? undefined : upstreamOf(host);
+    if (upstream?.container !== undefined) response.once("close", begin(upstream.container));
     if (upstream) forwarder.request(request, response, upstream);
     else answer(request, response, notFoundPage(host));
   });

@@ -2,6 +2,8 @@ import type { Docker } from "../docker/index.js";
 import type { IngressLog } from "./log.js";
 import { hostName } from "./rule.js";
 import { listenFor } from "./server.js";
+import { serveSwitches } from "./switch-server.js";
+import { Switches } from "./switches.js";
 import { type RoutingTable, routingTable, type Upstream } from "./table.js";
 import { watchContainers } from "./watch.js";
 
@@ -23,6 +25,8 @@ export interface IngressOptions {
    * that there is nothing.
    */
   readonly waking?: { readonly upstream: Upstream; readonly domain: string } | undefined;
+  /** Path of a unix socket at which the agent on this machine asks whether requests have moved to new containers. Default: none. */
+  readonly socket?: string | undefined;
   readonly log: IngressLog;
   /** Ends it. */
   readonly signal: AbortSignal;
@@ -45,10 +49,16 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   const { entrypoint = "web", usePublished = false, waking } = options;
   signal.throwIfAborted();
   let table: RoutingTable = routingTable([], entrypoint, usePublished);
-  let told: ReadonlySet<string> = new Set();
+  let warned: ReadonlySet<string> = new Set();
   const asleep = (host: string) =>
     waking && hostName(host)?.endsWith(`.${waking.domain}`) ? waking.upstream : undefined;
-  const server = await listenFor((host) => table.upstream(host) ?? asleep(host), { port, address });
+  const switches = new Switches((container) => table.leadsTo(container));
+  const server = await listenFor(
+    (host) => table.upstream(host) ?? asleep(host),
+    { port, address },
+    (container) => switches.begin(container),
+  );
+  const told = options.socket === undefined ? undefined : await asking(switches, options.socket);
   let seen = () => {};
   const first = new Promise<void>((resolve) => {
     seen = resolve;
@@ -59,13 +69,23 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
     onChange(containers) {
       table = routingTable(containers, entrypoint, usePublished);
       // Said once for as long as it holds.
-      for (const problem of table.problems) if (!told.has(problem)) log.warn({}, problem);
-      told = new Set(table.problems);
+      for (const problem of table.problems) if (!warned.has(problem)) log.warn({}, problem);
+      warned = new Set(table.problems);
+      switches.look();
       seen();
     },
   });
-  const closed = watching.then(() => server.close());
+  const closed = watching.then(async () => void (await Promise.all([server.close(), told?.close()])));
   await Promise.race([first, closed]);
   signal.throwIfAborted();
   return { port: server.port, closed };
+
+  async function asking(of: Switches, path: string) {
+    try {
+      return await serveSwitches(of, path, signal);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+  }
 }

@@ -19,7 +19,7 @@ const table = (...containers: RoutedContainer[]) => routingTable(containers, "we
 
 test("a host is served by its container, by the address on the network that it names", () => {
   const { upstream } = table(container("a", "10.0.0.2", route("a", "a.localhost")));
-  const found = { host: "10.0.0.2", port: 80 };
+  const found = { host: "10.0.0.2", port: 80, container: "a" };
   for (const host of ["a.localhost", "A.LOCALHOST", "a.localhost:8088", "a.localhost.", "a.localhost.:80"])
     expect(upstream(host), host).toEqual(found);
   for (const host of ["b.localhost", "localhost", "", "x.a.localhost", "a.localhost/", "[::1]", "10.0.0.2"])
@@ -32,6 +32,25 @@ test("the highest priority wins whatever the order, so that a newer deployment t
   expect(table(old, next).upstream("a.localhost")?.host).toBe("10.0.0.3");
   expect(table(next, old).upstream("a.localhost")?.host).toBe("10.0.0.3");
   expect(table(old).upstream("a.localhost")?.host).toBe("10.0.0.2");
+});
+
+test("a container is led to when it has the requests of every host that it asks for, and not before", () => {
+  const old = container("old", "10.0.0.2", route("env-1", "a.localhost", { priority: "1001" }));
+  const next = container("new", "10.0.0.3", route("env-2", "a.localhost", { priority: "1002" }));
+  expect(table(old).leadsTo("old")).toBe(true);
+  expect(table(old).leadsTo("new")).toBe(false);
+  expect(table(old, next).leadsTo("old")).toBe(false);
+  expect(table(old, next).leadsTo("new")).toBe(true);
+  expect(table(container("none", "10.0.0.4", {})).leadsTo("none")).toBe(false);
+  const secure = container("tls", "10.0.0.5", route("tls", "a.localhost", { entrypoints: "websecure" }));
+  expect(table(secure).leadsTo("tls")).toBe(false);
+  const two = container("two", "10.0.0.6", {
+    ...route("two", "b.localhost"),
+    "traefik.http.routers.more.rule": "Host(`a.localhost`)",
+    "traefik.http.routers.more.service": "two",
+  });
+  expect(table(two).leadsTo("two")).toBe(true);
+  expect(table(two, next).leadsTo("two")).toBe(false);
 });
 
 test("containers of one service take turns", () => {
@@ -78,8 +97,8 @@ test("published ports are used where they are asked for and there, and addresses
   const both = { ...container("a", "10.0.0.2", route("a", "a.localhost")), published: { 80: 32768 } };
   const other = container("b", "10.0.0.3", route("b", "b.localhost"));
   const { upstream } = routingTable([both, other], "web", true);
-  expect(upstream("a.localhost")).toEqual({ host: "127.0.0.1", port: 32768 });
-  expect(upstream("b.localhost")).toEqual({ host: "10.0.0.3", port: 80 });
+  expect(upstream("a.localhost")).toMatchObject({ host: "127.0.0.1", port: 32768 });
+  expect(upstream("b.localhost")).toMatchObject({ host: "10.0.0.3", port: 80 });
   expect(table(both).upstream("a.localhost")?.host).toBe("10.0.0.2");
 });
 

@@ -17,11 +17,15 @@ export interface RoutedContainer {
 export interface Upstream {
   readonly host: string;
   readonly port: number;
+  /** Id of the container; absent where it is none. */
+  readonly container?: string | undefined;
 }
 
 export interface RoutingTable {
   /** Of the servers of one service each gets its turn. Undefined: nobody has the host. */
   upstream(host: string): Upstream | undefined;
+  /** Whether a container has a host, and every host that it asks for is sent to it. */
+  leadsTo(container: string): boolean;
   readonly problems: readonly string[];
 }
 
@@ -41,9 +45,14 @@ export function routingTable(
   const problems: string[] = [];
   const routers = new Map<string, Router | "differ">();
   const servers = new Map<string, Upstream[]>();
+  const asked = new Map<string, readonly string[]>();
   for (const container of [...containers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const routes = readLabels(container.labels);
     if (!routes) continue;
+    asked.set(
+      container.id,
+      routes.routers.filter(isOurs).map(({ name }) => name),
+    );
     problems.push(...routes.problems.map((problem) => `container ${container.name}: ${problem}`));
     for (const router of routes.routers) {
       const same = routers.get(router.name);
@@ -63,8 +72,7 @@ export function routingTable(
 
   const best = new Map<string, Router>();
   for (const router of routers.values()) {
-    if (router === "differ") continue;
-    if (router.entrypoints && !router.entrypoints.includes(entrypoint)) continue;
+    if (router === "differ" || !isOurs(router)) continue;
     for (const host of router.hosts) {
       const other = best.get(host);
       if (!other || other.priority < router.priority) best.set(host, router);
@@ -73,6 +81,10 @@ export function routingTable(
   const turns = new Map<string, number>();
   return {
     problems,
+    leadsTo(container) {
+      const names = asked.get(container) ?? [];
+      return names.length > 0 && names.every((name) => wins(routers.get(name), container));
+    },
     upstream(host) {
       const router = best.get(hostName(host) ?? "");
       const choice = router && servers.get(router.service);
@@ -82,17 +94,27 @@ export function routingTable(
       return choice[turn % choice.length];
     },
   };
+
+  function isOurs({ entrypoints }: Router): boolean {
+    return entrypoints?.includes(entrypoint) ?? true;
+  }
+
+  function wins(router: Router | "differ" | undefined, container: string): boolean {
+    if (router === undefined || router === "differ") return false;
+    const serves = servers.get(router.service)?.some((server) => server.container === container) === true;
+    return serves && router.hosts.every((host) => best.get(host) === router);
+  }
 }
 
 /** A network that is named and not there counts as not named, as in Traefik. */
 function upstreamOf(
-  { addresses, published }: RoutedContainer,
+  { id: container, addresses, published }: RoutedContainer,
   network: string | undefined,
   port: number,
   usePublished: boolean,
 ): Upstream | undefined {
   const outer = usePublished ? published[port] : undefined;
-  if (outer !== undefined) return { host: "127.0.0.1", port: outer };
+  if (outer !== undefined) return { host: "127.0.0.1", port: outer, container };
   const host = (network === undefined ? undefined : addresses[network]) ?? Object.values(addresses)[0];
-  return host === undefined ? undefined : { host, port };
+  return host === undefined ? undefined : { host, port, container };
 }

@@ -20,5 +20,6 @@ export {
   startEnvironment,
 } from "./start.js";
 export { type StopOptions, stopEnvironment } from "./stop.js";
+export type { Moved } from "./switch-over.js";
 export { type ContainerTraffic, publicTraffic } from "./traffic.js";
 export { type ServiceEvent, watchServices } from "./watch-services.js";

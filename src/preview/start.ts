@@ -9,7 +9,7 @@ import { ensureEnvironmentNetwork, type NetworkOptions } from "./network.js";
 import { directProbe, type Probe } from "./probe.js";
 import { connectProxy } from "./proxy.js";
 import { removeLeftHooks } from "./stop.js";
-import { openGates, removeReplaced, undo } from "./switch-over.js";
+import { type Moved, openGates, removeReplaced, undo } from "./switch-over.js";
 import { bringUp } from "./up.js";
 
 export interface StartOptions extends NetworkOptions, PlanOptions {
@@ -19,6 +19,8 @@ export interface StartOptions extends NetworkOptions, PlanOptions {
   readonly probe?: Probe | undefined;
   /** Milliseconds that old containers go on after the routes have switched. Default: 8,000. */
   readonly switchMs?: number | undefined;
+  /** Asks the proxy whether requests have moved, so that nobody waits longer than needed. Default: it cannot be asked. */
+  readonly moved?: Moved | undefined;
   readonly onState?: (service: string, state: "starting" | "healthy" | "unchanged" | "removed") => void;
   readonly onHook?: ((event: HookEvent) => void) | undefined;
 }
@@ -90,7 +92,12 @@ export async function startEnvironment(
     owner,
     number,
     replaced,
+    routed: plans.flatMap(({ plan: { service, check } }) => {
+      const id = made.containers.get(service.name);
+      return check.routed && id !== undefined ? [id] : [];
+    }),
     switchMs: options.switchMs,
+    moved: options.moved,
     signal,
     onNote: options.onNote,
   });

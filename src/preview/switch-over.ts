@@ -25,6 +25,8 @@ import { waitUntilUp } from "./wait.js";
  * requests may still come; the rest is for those that they have begun to answer.
  */
 const SWITCH_MS = 8_000;
+/** Milliseconds for the proxy to take up the first containers of a preview, where it can be asked: nobody loses anything by them. */
+const FIRST_MS = 2_000;
 const OPEN_POLL_MS = 100;
 /** Milliseconds in which the engine has to have noticed an open gate. */
 const OPEN_LIMIT_MS = 60_000;
@@ -66,21 +68,36 @@ export async function openGate(
   }
 }
 
+/**
+ * Resolves when the proxy sends what is asked of the new containers (ids) to them and to nobody else, and nothing that it has sent to the old
+ * ones is still to be answered. Rejects at the signal, or when that cannot be known.
+ */
+export type Moved = (
+  change: { readonly to: readonly string[]; readonly from: readonly string[] },
+  signal: AbortSignal,
+) => Promise<void>;
+
 export interface ReplacedOptions {
   readonly owner: Owner;
   readonly number: number;
   readonly replaced: readonly FoundService[];
+  /** Ids of the new containers that requests shall be sent to. */
+  readonly routed: readonly string[];
   readonly switchMs: number | undefined;
+  readonly moved: Moved | undefined;
   readonly onNote: ((text: string) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Removes what the new containers stand in for: first what requests were sent to, after a drain, then what that needed. */
+/** Removes what the new containers stand in for: first what requests were sent to, when they have moved, then what that needed. */
 export async function removeReplaced(docker: Docker, options: ReplacedOptions): Promise<void> {
-  const { owner, number, replaced, switchMs = SWITCH_MS, onNote, signal } = options;
+  const { owner, number, replaced, routed, switchMs = SWITCH_MS, moved, onNote, signal } = options;
   const limit = AbortSignal.timeout(UNDO_MS);
   const served = replaced.filter(({ check, running }) => check.routed && running);
-  if (served.length > 0) await delay(switchMs, undefined, { signal }).catch(() => {});
+  const change = { to: routed, from: served.map(({ id }) => id) };
+  if (served.length > 0) await untilMoved(change, { moved, limitMs: switchMs, signal });
+  else if (moved && routed.length > 0)
+    await untilMoved(change, { moved, limitMs: Math.min(switchMs, FIRST_MS), signal });
   try {
     const remove = ({ id }: FoundService, either: AbortSignal) =>
       removeContainer(docker, id, either, STOP_SECONDS.service);
@@ -95,6 +112,26 @@ export async function removeReplaced(docker: Docker, options: ReplacedOptions): 
     // The new ones serve; what is left goes with the next deployment, or with the environment.
     onNote?.(`not everything of the deployment before could be removed: ${(error as Error).message}`);
   }
+}
+
+/** Waits until requests have moved, the whole limit (milliseconds) where nobody says so. */
+export async function untilMoved(
+  change: Parameters<Moved>[0],
+  {
+    moved,
+    limitMs,
+    signal,
+  }: { readonly moved: Moved | undefined; readonly limitMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const asking = moved?.(change, either).then(
+    () => over.abort(),
+    () => {},
+  );
+  await delay(limitMs, undefined, { signal: either }).catch(() => {});
+  over.abort();
+  await asking;
 }
 
 /** Takes back what a deployment did that has failed: the containers that were there before serve on. */

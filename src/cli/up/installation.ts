@@ -4,7 +4,7 @@ import { agentsAnswer } from "../api/answers.js";
 import type { Api } from "../api/client.js";
 import { busImage, busInDocker, removeBusContainer } from "./bus-container.js";
 import { type Child, startChild } from "./child.js";
-import { type Layout, readSecrets } from "./layout.js";
+import { ingressSocket, type Layout, readSecrets } from "./layout.js";
 import { endLeftovers, noteEnded, type RunState, readRunState, writeRunState } from "./leftovers.js";
 import { freePort } from "./ports.js";
 import { agentToken, localAgent, signIn } from "./sign-in.js";
@@ -99,6 +99,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     await server.ready(() => answers(`${url}/readyz`), startMs, signal);
     const api = await signIn(layout, url, signal);
     say("starting the agent and the ingress");
+    const socket = ingressSocket(layout);
     const agent = galley("agent", ["agent", "run"], {
       GALLEY_CONTROL_PLANE_URL: url,
       GALLEY_NATS_URL: natsUrl,
@@ -108,15 +109,15 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       GALLEY_ALLOW_LOCAL_REPOSITORIES: "true",
       // Longer than anything should take while a person waits in front of the terminal.
       GALLEY_DRAIN_SECONDS: String(drainMs / 1000 - 5),
-      // The ingress notices at once.
-      GALLEY_SWITCH_SECONDS: "3",
+      // The ingress says when requests have moved, or else notices at once.
+      ...(socket === undefined ? { GALLEY_SWITCH_SECONDS: "3" } : { GALLEY_INGRESS_SOCKET: socket }),
       // Nobody's firewall is changed unasked.
       GALLEY_FIREWALL: options.env.GALLEY_FIREWALL ?? "off",
     });
     const ingress = galley(
       "ingress",
       ["ingress", "--port", String(ports.ingress), "--waking", `http://127.0.0.1:${ports.server}`],
-      {},
+      { GALLEY_INGRESS_SOCKET: socket ?? "" },
     );
     await ingress.ready(() => listens(ports.ingress), startMs, signal);
     await agent.ready(

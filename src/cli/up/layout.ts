@@ -43,6 +43,12 @@ export function openLayout(root: string): Layout {
   return layout;
 }
 
+/** Where the ingress and the agent meet; undefined where the path is longer than one of a socket may be. */
+export function ingressSocket({ root }: Layout): string | undefined {
+  const path = join(root, "ingress.sock");
+  return Buffer.byteLength(path) <= 100 ? path : undefined;
+}
+
 export const secretsFile = ({ root }: Layout): string => join(root, "secrets.json");
 
 /** What was drawn at the first run. */
