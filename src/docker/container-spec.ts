@@ -113,6 +113,23 @@ function limitsOf({ cpus, memory }: ContainerLimits = {}) {
   };
 }
 
+/** A health check as the engine tells it, in nanoseconds. Undefined for none, and for one that is switched off. */
+export function healthOf(found: unknown): HealthCheckSpec | undefined {
+  const { Test, ...times } = (found ?? {}) as { Test?: unknown } & Record<string, unknown>;
+  if (!Array.isArray(Test) || Test[0] === "NONE" || Test.length < 2) return undefined;
+  const seconds = (name: string) => {
+    const value = times[name];
+    return typeof value === "number" && value > 0 ? value / 1e9 : undefined;
+  };
+  return {
+    test: Test.map(String),
+    intervalSeconds: seconds("Interval"),
+    timeoutSeconds: seconds("Timeout"),
+    startPeriodSeconds: seconds("StartPeriod"),
+    retries: typeof times.Retries === "number" && times.Retries > 0 ? times.Retries : undefined,
+  };
+}
+
 function healthBody(check: HealthCheckSpec | "none") {
   if (check === "none") return { Test: ["NONE"] };
   const { test, intervalSeconds, timeoutSeconds, startPeriodSeconds, startIntervalSeconds, retries } = check;

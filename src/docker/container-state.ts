@@ -26,6 +26,8 @@ export interface ContainerState {
   readonly addresses: Readonly<Record<string, string>>;
   /** By the name of the network: what names mean to it alone. */
   readonly links: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** What the engine runs in it to see whether it is well: `["CMD", ...]`. Empty where there is no health check. */
+  readonly healthTest: readonly string[];
   /** Absent where there is no health check. */
   readonly health?: "starting" | "healthy" | "unhealthy";
 }
@@ -58,6 +60,7 @@ export function stateOf(found: ContainerInspectInfo): ContainerState {
     addresses: Object.fromEntries(
       networks.flatMap(([network, { IPAddress }]) => (IPAddress ? [[network, IPAddress]] : [])),
     ),
+    healthTest: (Config as { Healthcheck?: { Test?: string[] } }).Healthcheck?.Test ?? [],
     links: Object.fromEntries(networks.map(([network, { Links }]) => [network, linksOf(Links)])),
     ...(health === "starting" || health === "healthy" || health === "unhealthy" ? { health } : {}),
   };

@@ -7,19 +7,27 @@ import { within } from "./within.js";
 const MAX_OUTPUT = 1024 * 1024;
 const LIMIT_MS = 10_000;
 
+/** How a program ended that was run in a container. */
+export interface ExecEnd {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
 /**
  * Runs a program in a running container and waits for its end.
  *
  * @returns what it printed, and its exit code (126 and 127 where the container has no such program); undefined when the container
  *   does not run
- * @throws engine_error, engine_unreachable (also when it takes longer than ten seconds), or the signal's reason
+ * @param limitMs milliseconds, default 10,000; what takes longer goes on in the container, without anybody who waits
+ * @throws engine_error, engine_unreachable (also at the limit), or the signal's reason
  */
 export async function execInContainer(
   docker: Docker,
   id: string,
   command: readonly string[],
   signal: AbortSignal,
-): Promise<{ readonly exitCode: number; readonly output: string } | undefined> {
+  limitMs = LIMIT_MS,
+): Promise<ExecEnd | undefined> {
   try {
     const run = async (abortSignal: AbortSignal) => {
       const exec = await docker
@@ -30,7 +38,7 @@ export async function execInContainer(
       const { ExitCode } = await exec.inspect({ abortSignal });
       return { exitCode: ExitCode ?? -1, output };
     };
-    return await within(signal, run, LIMIT_MS);
+    return await within(signal, run, limitMs);
   } catch (error) {
     const status = statusOf(error);
     if (status === 404 || status === 409) return undefined;

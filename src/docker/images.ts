@@ -1,5 +1,6 @@
 import { engineError, statusOf } from "./api-error.js";
 import type { Docker } from "./connect.js";
+import { type HealthCheckSpec, healthOf } from "./container-spec.js";
 import { parseReference } from "./reference.js";
 import { followTransfer, registryAuth, type TransferOptions } from "./transfer.js";
 import { transferError } from "./transfer-error.js";
@@ -16,7 +17,8 @@ export interface ImageFacts {
   readonly volumes: readonly string[];
   readonly os: string;
   readonly architecture: string;
-  readonly hasHealthcheck: boolean;
+  /** Undefined: none. */
+  readonly healthCheck: HealthCheckSpec | undefined;
 }
 
 /** Undefined when the engine has no such image. */
@@ -35,7 +37,7 @@ export async function inspectImage(
       volumes: Object.keys(found.Config?.Volumes ?? {}),
       os: found.Os,
       architecture: found.Architecture,
-      hasHealthcheck: found.Config?.Healthcheck !== undefined && found.Config.Healthcheck !== null,
+      healthCheck: healthOf((found.Config as { Healthcheck?: unknown } | undefined)?.Healthcheck),
     };
   } catch (error) {
     if (statusOf(error) === 404) return undefined;

@@ -16,7 +16,7 @@ export {
   stopContainer,
 } from "./containers.js";
 export { type ContainerEvent, openContainerEvents } from "./events.js";
-export { execInContainer } from "./exec.js";
+export { type ExecEnd, execInContainer } from "./exec.js";
 export { type EngineFacts, engineFacts } from "./facts.js";
 export { type LocalImage, localImage, registryDigest, tagImage } from "./image-identity.js";
 export { findImages, type ImageFacts, inspectImage, pullImage, pushImage, removeImage } from "./images.js";

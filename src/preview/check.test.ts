@@ -15,7 +15,7 @@ const about = { completed: false, routed: true, imageChecks: false, gateable: tr
 const health = { path: "/up", status: 204, timeoutSeconds: 7 };
 const healthCheck = { test: ["CMD", "true"], startPeriodSeconds: 30 };
 
-test("a public service has a gate, unless the manifest gives the engine a check of its own", () => {
+test("every public service has a gate, whatever says that it is well, and time as what is asked needs it", () => {
   expect(checkOf(service(), about)).toMatchObject({ gated: true, engine: false, seconds: 60 });
   expect(checkOf(service({ health }), { ...about, imageChecks: true })).toMatchObject({
     gated: true,
@@ -24,19 +24,28 @@ test("a public service has a gate, unless the manifest gives the engine a check 
     seconds: 7,
   });
   expect(checkOf(service({ healthCheck }), about)).toMatchObject({
-    gated: false,
-    engine: true,
+    gated: true,
+    engine: false,
     seconds: 210,
   });
-  expect(checkOf(service({ healthCheck, health }), about)).toMatchObject({
-    gated: false,
-    engine: true,
-    seconds: 7,
-  });
-  expect(checkOf(service(), { ...about, imageChecks: true })).toMatchObject({ gated: false, engine: true });
+  expect(checkOf(service({ healthCheck, health }), about)).toMatchObject({ gated: true, seconds: 7 });
+  expect(checkOf(service(), { ...about, imageChecks: true })).toMatchObject({ gated: true, seconds: 180 });
   expect(checkOf(service({ healthCheck: "none" }), { ...about, imageChecks: true })).toMatchObject({
     gated: true,
+    seconds: 60,
   });
+});
+
+test("where there is no gate the engine's own check decides", () => {
+  for (const without of [
+    { ...about, routed: false },
+    { ...about, gateable: false },
+  ])
+    expect(checkOf(service({ healthCheck }), without)).toMatchObject({
+      gated: false,
+      engine: true,
+      seconds: 210,
+    });
 });
 
 test("what nobody asks from outside has no gate, nor has a machine that we know no code for", () => {

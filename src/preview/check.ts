@@ -7,7 +7,7 @@ const schema = z.object({
   needs: z.array(z.object({ service: z.string(), until: z.enum(["healthy", "started", "completed"]) })),
   port: z.int().optional(),
   http: z.object({ path: z.string(), status: z.int() }).optional(),
-  /** The engine runs a health check in it that says something of the service. */
+  /** The engine's health check says something of the service. Not where it only asks once the gate is open. */
   engine: z.boolean(),
   /** Requests reach it through the proxy, which leaves it alone until its gate is open. */
   gated: z.boolean(),
@@ -51,10 +51,10 @@ export function checkOf(
 ): Check {
   const { health, healthCheck, expose, restart } = service;
   const own = typeof healthCheck === "object" || (imageChecks && healthCheck !== "none");
-  // The manifest's own question counts for more than what an image brings along, and one of the two has the place in the container.
-  const gated =
-    routed && gateable && (typeof healthCheck === "object" ? false : health !== undefined || !own);
-  const engine = own && !gated && (health === undefined || typeof healthCheck === "object");
+  const gated = routed && gateable;
+  // What the manifest asks over HTTP counts for more than what an image brings along.
+  const counts = own && (health === undefined || typeof healthCheck === "object");
+  const engine = counts && !gated;
   return {
     needs: service.dependsOn.map(({ service: name, until }) => ({ service: name, until })),
     ...(expose === undefined ? {} : { port: expose }),
@@ -66,7 +66,7 @@ export function checkOf(
     mayEnd: completed || restart === "no" || restart === "on-failure",
     seconds:
       health?.timeoutSeconds ??
-      (completed ? ONCE_PATIENCE_S : engine ? ENGINE_PATIENCE_S + startPeriod(service) : PATIENCE_S),
+      (completed ? ONCE_PATIENCE_S : counts ? ENGINE_PATIENCE_S + startPeriod(service) : PATIENCE_S),
   };
 }
 

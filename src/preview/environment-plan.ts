@@ -2,6 +2,7 @@ import {
   type ContainerLimits,
   type Docker,
   type EngineFacts,
+  type HealthCheckSpec,
   type ImageFacts,
   inspectImage,
 } from "../docker/index.js";
@@ -77,7 +78,7 @@ export async function planEnvironment(
     const check = checkOf(service, {
       completed: awaited.has(service.name),
       routed: host !== undefined,
-      imageChecks: image.hasHealthcheck,
+      imageChecks: image.healthCheck !== undefined,
       gateable: gate !== undefined,
     });
     const volumes = volumesOf(owner, service, image, manifest, number);
@@ -91,7 +92,7 @@ export async function planEnvironment(
       volumes,
       files: [...filesOf(service, options.secrets ?? {}), ...(check.gated && gate ? [gate] : [])],
       check,
-      gate: check.gated ? gateCheck(facts.apiVersion) : undefined,
+      gate: check.gated ? gateCheck(facts.apiVersion, ownCheck(service, image)) : undefined,
       host,
       routing: options.routing,
       published: options.publish === true,
@@ -118,6 +119,12 @@ export async function planEnvironment(
     }
     return image;
   }
+}
+
+/** The health check that goes on behind the gate. `health.path` takes the place of an image's. */
+function ownCheck({ health, healthCheck }: Service, image: ImageFacts): HealthCheckSpec | undefined {
+  if (healthCheck !== undefined) return healthCheck === "none" ? undefined : healthCheck;
+  return health === undefined ? image.healthCheck : undefined;
 }
 
 /**

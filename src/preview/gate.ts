@@ -1,57 +1,21 @@
 import type { ContainerFile, HealthCheckSpec } from "../docker/index.js";
+import { gateCode } from "./gate-code.js";
 
 /**
  * A proxy sends requests to a container as soon as it runs, unless the engine says that it is not healthy yet. So whatever a service
  * has for a health check, the engine is given one that fails until we say otherwise: a program that looks whether a file may be
- * executed. It is put into the container, as an image need not have any program at all; hence a few bytes of machine code.
+ * executed, and then asks what the service has for a check of its own. It is put into the container, as an image need not have any program at all; hence
+ * a few bytes of machine code.
  */
 const FOLDER = "/.galley";
 const PROGRAM = `${FOLDER}/gate`;
 const SWITCH = `${FOLDER}/open`;
 
-/** `access(SWITCH, X_OK) == 0 ? 0 : 1`. The path follows at the end; its address is relative to the program. */
-const code: Readonly<Record<string, { readonly machine: number; readonly text: (path: Buffer) => Buffer }>> =
-  {
-    amd64: {
-      machine: 62,
-      text: (path) =>
-        Buffer.concat([
-          Buffer.from("b815000000", "hex"), // mov eax, 21 (access)
-          Buffer.from("488d3d15000000", "hex"), // lea rdi, [rip + 21]: the path
-          Buffer.from("be01000000", "hex"), // mov esi, 1 (X_OK)
-          Buffer.from("0f05", "hex"), // syscall
-          Buffer.from("89c7c1ef1f", "hex"), // mov edi, eax; shr edi, 31
-          Buffer.from("b83c000000", "hex"), // mov eax, 60 (exit)
-          Buffer.from("0f05", "hex"), // syscall
-          Buffer.from("9090", "hex"), // nothing, so that the path stands where it is looked for
-          path,
-        ]),
-    },
-    arm64: {
-      machine: 183,
-      text: (path) => {
-        const words = [
-          0x92800c60, // mov x0, -100 (AT_FDCWD)
-          0x100000e1, // adr x1, . + 28: the path
-          0xd2800022, // mov x2, 1 (X_OK)
-          0xd2800608, // mov x8, 48 (faccessat)
-          0xd4000001, // svc 0
-          0xd37ffc00, // lsr x0, x0, 63
-          0xd2800ba8, // mov x8, 93 (exit)
-          0xd4000001, // svc 0
-        ];
-        const text = Buffer.alloc(words.length * 4);
-        for (const [index, word] of words.entries()) text.writeUInt32LE(word, index * 4);
-        return Buffer.concat([text, path]);
-      },
-    },
-  };
-
 /** A static executable of one segment (ELF, 64 bit, little-endian). Undefined for machines that we know no code for. */
 export function gateProgram(architecture: string, path = SWITCH): Buffer | undefined {
-  const known = code[architecture];
+  const known = gateCode(architecture);
   if (!known) return undefined;
-  const text = known.text(Buffer.from(`${path}\0`));
+  const text = Buffer.concat([known.text, Buffer.from(`${path}\0`)]);
   const [base, heads] = [0x400000n, 64 + 56];
   const elf = Buffer.alloc(heads);
   elf.write("7f454c46020101", "hex");
@@ -89,15 +53,36 @@ export function gateSwitch(open: boolean): ContainerFile {
 /** How often an engine looks that knows no other rhythm for the start (API below 1.44), in seconds. Each look starts a process. */
 const OLD_INTERVAL_S = 5;
 
+/** What an engine takes for the interval of a check that gives none, in seconds. */
+const ENGINE_INTERVAL_S = 30;
+
 /**
- * The health check that asks the gate: each second while the container starts, and then, as nothing changes any more, seldom.
+ * The health check that asks the gate: each second while the container starts, and then, as nothing changes any more, seldom. A service's own
+ * check is asked behind the gate, at its own pace from the first success on.
  *
  * @param apiVersion `1.41`
  */
-export function gateCheck(apiVersion: string): HealthCheckSpec {
+export function gateCheck(apiVersion: string, own?: HealthCheckSpec): HealthCheckSpec {
   const [major = 0, minor = 0] = apiVersion.split(".").map(Number);
-  const common = { test: ["CMD", PROGRAM], timeoutSeconds: 30, startPeriodSeconds: 86_400, retries: 3 };
+  const common = {
+    test: ["CMD", PROGRAM, ...programOf(own?.test ?? [])],
+    timeoutSeconds: own?.timeoutSeconds ?? 30,
+    // Until the gate is open no failure counts.
+    startPeriodSeconds: 86_400,
+    retries: own?.retries ?? 3,
+  };
+  const interval = own ? (own.intervalSeconds ?? ENGINE_INTERVAL_S) : 3_600;
   return major > 1 || minor >= 44
-    ? { ...common, intervalSeconds: 3_600, startIntervalSeconds: 1 }
-    : { ...common, intervalSeconds: OLD_INTERVAL_S };
+    ? { ...common, intervalSeconds: interval, startIntervalSeconds: 1 }
+    : { ...common, intervalSeconds: Math.min(interval, OLD_INTERVAL_S) };
+}
+
+/** The program of a health check, as the engine would run it. */
+function programOf([how, ...rest]: readonly string[]): readonly string[] {
+  return how === "CMD-SHELL" ? ["/bin/sh", "-c", ...rest] : rest;
+}
+
+/** What is asked behind the gate of a container, by its health check; empty where nothing is. */
+export function behindGate([how, program, ...rest]: readonly string[]): readonly string[] {
+  return how === "CMD" && program === PROGRAM ? rest : [];
 }

@@ -61,7 +61,7 @@ export async function openGate(
     if (Date.now() > deadline) {
       const what = `the engine did not notice in ${OPEN_LIMIT_MS / 1000} s that service ${service} is up`;
       throw new GalleyError("container_unhealthy", what, {
-        hint: "It may be busy, or unable to start a process in the container: docker inspect shows the log of its health check.",
+        hint: "It may be busy, or unable to start a process in the container, or the service's own health check fails again: docker inspect shows its log.",
       });
     }
     await delay(OPEN_POLL_MS, undefined, { signal });

@@ -3,11 +3,15 @@ import { type ContainerState, type Docker, inspectContainer, lastLogLines } from
 import { GalleyError } from "../errors/index.js";
 import type { Check } from "./check.js";
 import { endedError, endOf, failure, listensElsewhere } from "./failure.js";
+import { behindGate } from "./gate.js";
 import type { Probe } from "./probe.js";
+import { runCheck } from "./run-check.js";
 import { listeningSockets } from "./sockets.js";
 
 /** Between two looks at a container: neither HTTP nor a plain start gives an event to wait for. */
 const POLL_MS = 150;
+/** Between two runs of a service's own health check. */
+const OWN_PAUSE_MS = 1_000;
 /** A service without any health check counts as up when it has lived this long. */
 const SETTLE_MS = 1_000;
 /** A service may end and be started again so often, for example because a database was not there yet, until it counts as failed. */
@@ -26,8 +30,8 @@ export interface WaitOptions {
 }
 
 /**
- * Waits until a service is up: `health.path` answers over HTTP where the manifest has one; the engine's health check says so where one is
- * left to it; a public service without either answers on its port; another one has lived for a second. What another
+ * Waits until a service is up: `health.path` answers over HTTP where the manifest has one; its own health check succeeds, which the engine
+ * runs, or this process where the engine waits for the gate; a public service without either answers on its port; another one has lived for a second. What another
  * one waits for has ended with exit code 0; what may end may have.
  *
  * @throws GalleyError container_failed when it ended, container_unhealthy at the deadline; both with its last lines
@@ -45,6 +49,7 @@ export async function waitUntilUp(
   let restarts = 0;
   let outOfMemory = false;
   let last: Doubt = { text: "it has not answered" };
+  let askAgain = 0;
   for (;;) {
     signal.throwIfAborted();
     // What is told was true when it was asked for, and may be long over when a busy engine's answer is here.
@@ -83,10 +88,21 @@ export async function waitUntilUp(
       return { text: `its health check says ${state.health}` };
     // A container may run for a moment before the engine has looked at it for the first time.
     if (check.engine && state.health === undefined) return { text: "its health check says nothing" };
+    const own = check.gated ? behindGate(state.healthTest) : [];
+    const doubt = own.length > 0 ? await askOwn(own) : undefined;
+    if (doubt) return doubt;
     if (check.http) return await ask(state, check.http);
-    if (check.engine) return undefined;
+    if (check.engine || own.length > 0) return undefined;
     if (check.routed && check.port !== undefined) return await ask(state, undefined);
     return lived >= SETTLE_MS ? undefined : { text: "it has only just started" };
+  }
+
+  /** Runs its health check, which the engine does not do before the gate is open. */
+  async function askOwn(own: readonly string[]): Promise<Doubt | undefined> {
+    if (Date.now() < askAgain) return last;
+    const ended = await runCheck(docker, id, own, signal);
+    askAgain = Date.now() + OWN_PAUSE_MS;
+    return ended === undefined ? undefined : { text: ended };
   }
 
   async function ask(

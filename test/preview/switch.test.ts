@@ -5,7 +5,7 @@ import { afterEach, beforeAll, expect, test } from "vitest";
 import { askIngress } from "../../src/agent/ingress-switch.js";
 import { connectDocker, type Docker, inspectContainer } from "../../src/docker/index.js";
 import { startIngress } from "../../src/ingress/index.js";
-import type { Manifest, Service } from "../../src/manifest/index.js";
+import type { ContainerHealthCheck, Manifest, Service } from "../../src/manifest/index.js";
 import { findEnvironments, hostsOf, type StartOptions, startEnvironment } from "../../src/preview/index.js";
 import { docker as cli, type LabEngine, onEachEngine } from "../support/engines.js";
 import {
@@ -41,6 +41,21 @@ const web = (who: string) => ({
   health: { path: "/who" },
 });
 const quick = (who: string) => ({ ...web(who), image: "busybox", command: ["sh", "-c", serve(who)] });
+
+/** The same with a health check of its own for the engine, as a compose file or an image has one, in place of a path to ask. */
+const checked = (services: object, healthCheck: ContainerHealthCheck): Manifest => ({
+  services: manifestOf(services).services.map((service) =>
+    service.name === "web" ? { ...service, health: undefined, healthCheck } : service,
+  ),
+});
+const ask =
+  "fetch('http://127.0.0.1:8080/who').then(({ status }) => process.exit(status === 200 ? 0 : 1), () => process.exit(1))";
+const nodeAsks = { test: ["CMD", "node", "-e", ask] };
+const wgetAsks = {
+  test: ["CMD-SHELL", "wget -qO- http://127.0.0.1:8080/who"],
+  intervalSeconds: 1,
+  retries: 1,
+};
 
 /** A preview that is reached through an ingress, and deployed again. */
 async function previewOn(engine: LabEngine, docker: Docker) {
@@ -106,7 +121,7 @@ onEachEngine(
         const onState = () => {
           up = performance.now();
         };
-        await deploy({ web: web("two") }, { ...how, deployment: "dep2", onState });
+        await deploy(checked({ web: web("two") }, nodeAsks), { ...how, deployment: "dep2", onState });
         const [all, after] = [performance.now() - began, performance.now() - up].map(Math.round);
         console.log(`engine ${engine.name}: a redeploy took ${all} ms, ${after} of them after it was up`);
         await load.answered("two\n");
@@ -140,10 +155,12 @@ onEachEngine(
     const fast = { switchMs: 0 };
 
     test("nobody is sent to a new version before all of its services are up", async () => {
-      const { port, host, deploy, containers } = await previewOn(engine, docker);
+      const { port, host, deploy, containers, moved } = await previewOn(engine, docker);
       await deploy({ web: quick("one") }, fast);
       const late = { ...quick("late"), kind: "api", health: { path: "/none", timeout: 4 } };
-      const deploying = deploy({ web: quick("two"), late }, { ...fast, deployment: "dep2" });
+      // Its own health check succeeds at once, and says nothing of the other.
+      const version = checked({ web: quick("two"), late }, wgetAsks);
+      const deploying = deploy(version, { ...fast, deployment: "dep2" });
       const answers = new Set<string>();
       let over = false;
       const ended = deploying.finally(() => {
@@ -154,6 +171,14 @@ onEachEngine(
       await expect(ended).rejects.toThrow("/none answers 404 instead of 200");
       expect([...answers]).toEqual(["one\n"]);
       expect(await containers()).toEqual(["web-1"]);
+      // After the switch the engine goes on with it.
+      const good = checked({ web: quick("two") }, wgetAsks);
+      const { services } = await deploy(good, { switchMs: 30_000, moved, deployment: "dep3" });
+      expect((await askHost(port, host)).body).toBe("two\n");
+      const id = services.get("web")?.container ?? "";
+      expect(await inspectContainer(docker, id, soon())).toMatchObject({ health: "healthy" });
+      await cli(engine, ["exec", id, "rm", "/www/who"]);
+      await askUntil(port, host, ({ status }) => status === 404, "/index.html");
     });
 
     test("services of the new version reach each other and those of the old one each other, while both stand", async () => {
