@@ -1,19 +1,20 @@
 // The arrows of the design, as rules. cli -> agent, server -> build, preview -> cache, source, manifest -> buildkit,
-// docker -> proto. A room may import the rooms below it and nothing above it; `errors` and `events` are
+// docker -> proto. A room may import the rooms below it and nothing above it; `errors`, `events` and `cache-api` are
 // leaves of small value types.
 const layers = {
   proto: [],
   "src/errors": [],
   "src/events": [],
+  "src/cache-api": [],
   "src/buildkit": ["proto"],
   "src/docker": ["proto", "src/errors"],
   "src/source": ["src/buildkit", "src/docker", "src/errors"],
   "src/manifest": ["src/buildkit", "src/docker", "src/errors"],
-  cache: ["src/buildkit", "src/docker", "src/errors"],
+  cache: ["src/cache-api", "src/buildkit", "src/docker", "src/errors"],
   "src/build": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
   "src/preview": ["cache", "src/source", "src/manifest", "src/buildkit", "src/docker", "src/errors"],
   "src/ingress": ["src/docker", "src/errors"],
-  "src/bus": ["src/events", "src/errors"],
+  "src/bus": ["src/cache-api", "src/events", "src/errors"],
   "src/agent": [
     "src/build",
     "src/preview",
@@ -23,12 +24,13 @@ const layers = {
     "src/buildkit",
     "src/docker",
     "src/bus",
+    "src/cache-api",
     "src/events",
     "src/errors",
   ],
-  "src/server": ["src/bus", "src/events", "src/errors"],
-  // Talks HTTP: of ours it may know the form of events and nothing else.
-  "src/dashboard": ["src/events"],
+  "src/server": ["src/bus", "src/cache-api", "src/events", "src/errors"],
+  // Talks HTTP: of ours it may know the form of events and of answers about caches, and nothing else.
+  "src/dashboard": ["src/cache-api", "src/events"],
   "src/cli": [
     "src/agent",
     "src/server",
@@ -40,6 +42,7 @@ const layers = {
     "src/manifest",
     "src/buildkit",
     "src/docker",
+    "src/cache-api",
     "src/events",
     "src/errors",
   ],

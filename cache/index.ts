@@ -1,15 +1,6 @@
 // What is kept for a repository, under its repo key in GALLEY_DATA_DIR/cache: stored cache mounts, records of its builds, and who may
 // read what. The build room's callers ask it; it never asks the build room, and knows nothing of jobs, buses or terminals.
+export { type AnswerOptions, answerCache } from "./answer.js";
 export { type BuildCaches, type Caches, openCaches } from "./caches.js";
-export { explainBuild } from "./explain.js";
 export { hasBusybox } from "./helper.js";
-export {
-  engineUsage,
-  inspectMount,
-  listRepositories,
-  pruneStored,
-  showRepository,
-  type Verified,
-  verifyStored,
-} from "./inspect.js";
 export { cacheScope } from "./scope.js";

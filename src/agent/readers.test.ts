@@ -26,6 +26,7 @@ function setUp(options: Partial<ReadersOptions>) {
   const readers = new Readers({
     lines: async function* () {},
     usage: async () => [],
+    cache: async () => null,
     send: (_, reply) => {
       sent.push(reply);
       return true;
@@ -128,6 +129,25 @@ test("too many readers at once are told to come again", async () => {
   await expect
     .poll(() => sent.filter(({ type }) => type === "end"))
     .toMatchObject([{ error: { code: "rate_limited" } }]);
+  over.abort();
+  await Promise.all(all);
+});
+
+test("few ask about caches at once, and they do not keep those out who read logs", async () => {
+  const { readers, sent, over } = setUp({
+    cache: (_, __, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      }),
+  });
+  const all = Array.from({ length: 5 }, (_, index) =>
+    readers.begin({ v: 1, type: "cache", request: `req${index}`, question: { ask: "verify" } }),
+  );
+  await expect
+    .poll(() => sent.filter(({ type }) => type === "end"))
+    .toMatchObject([{ error: { code: "rate_limited" } }]);
+  await readers.begin({ ...logs, request: "other" });
+  expect(sent.at(-1)).toMatchObject({ type: "end", error: null });
   over.abort();
   await Promise.all(all);
 });

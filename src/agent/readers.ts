@@ -5,11 +5,13 @@ import {
   runtimeBeatMs,
   runtimeWindow,
 } from "../bus/index.js";
+import type { CacheProgress, CacheQuestion } from "../cache-api/index.js";
 import { GalleyError } from "../errors/index.js";
+import { tellCacheAnswer } from "./cache-reply.js";
 import { failureOf } from "./failure.js";
-import { pause } from "./pause.js";
+import { within } from "./within.js";
 
-type Question = Extract<AgentCommand, { type: "logs" | "stats" }>;
+type Question = Extract<AgentCommand, { type: "logs" | "stats" | "cache" }>;
 type Usage = Extract<RuntimeReply, { type: "stats" }>["services"];
 type Body = RuntimeReply extends infer One
   ? One extends RuntimeReply
@@ -23,6 +25,11 @@ export interface ReadersOptions {
     signal: AbortSignal,
   ) => AsyncIterable<RuntimeLine>;
   readonly usage: (environment: string, signal: AbortSignal) => Promise<Usage>;
+  readonly cache: (
+    question: CacheQuestion,
+    onProgress: (progress: CacheProgress) => void,
+    signal: AbortSignal,
+  ) => Promise<unknown>;
   /** False when there is no connection. */
   readonly send: (request: string, reply: RuntimeReply) => boolean;
   /** Ends all of them. */
@@ -33,6 +40,8 @@ export interface ReadersOptions {
 
 /** Readers at once; further ones are told to come again. */
 const most = 32;
+/** Of them, those that ask about caches: their answers may read much of the disk. */
+const mostCache = 4;
 /** Of one message. */
 const mostLines = 200;
 const mostText = 64 * 1024;
@@ -40,6 +49,7 @@ const mostText = 64 * 1024;
 const gatherMs = 50;
 
 interface Reader {
+  readonly type: Question["type"];
   /** Messages that may be sent in all. */
   upTo: number;
   heard: () => void;
@@ -48,7 +58,7 @@ interface Reader {
 }
 
 /**
- * Answers those who read what the services of a preview print, or use. Sends no more than the reader takes, holds the engine back meanwhile, and
+ * Answers those who read what the services of a preview print, or use, or who ask what is kept for repositories. Sends no more than the reader takes, holds the engine back meanwhile, and
  * ends when the reader is gone.
  */
 export class Readers {
@@ -69,7 +79,8 @@ export class Readers {
     const { request } = question;
     const { send, signal } = this.#options;
     if (this.#readers.has(request)) return;
-    if (this.#readers.size >= most) {
+    const busy = [...this.#readers.values()].filter(({ type }) => type === "cache").length >= mostCache;
+    if (this.#readers.size >= most || (question.type === "cache" && busy)) {
       const error = {
         code: "rate_limited",
         message: "Too many read from this agent now.",
@@ -79,6 +90,7 @@ export class Readers {
       return;
     }
     const reader: Reader = {
+      type: question.type,
       upTo: runtimeWindow,
       heard: () => {},
       ring: () => {},
@@ -103,6 +115,12 @@ export class Readers {
     try {
       if (question.type === "stats")
         await tell({ type: "stats", services: await this.#options.usage(question.environment, ended) });
+      else if (question.type === "cache")
+        await tellCacheAnswer({
+          answer: (onProgress, stop) => this.#options.cache(question.question, onProgress, stop),
+          tell,
+          ended,
+        });
       else await this.#lines(question, ended, tell);
       await tell({ type: "end", error: null });
     } catch (error) {
@@ -166,16 +184,5 @@ export class Readers {
 
   leave(request: string): void {
     this.#readers.get(request)?.stop.abort();
-  }
-}
-
-/** What the promise resolves with; undefined when that takes longer, or the signal has come. */
-async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
-  const over = new AbortController();
-  try {
-    const late = pause(ms, AbortSignal.any([signal, over.signal])).then(() => undefined);
-    return await Promise.race([promise, late]);
-  } finally {
-    over.abort();
   }
 }

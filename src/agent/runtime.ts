@@ -11,7 +11,7 @@ import {
 import type { AgentConfig } from "./config.js";
 import type { AgentLog } from "./log.js";
 import { startNotices } from "./notices.js";
-import { Readers } from "./readers.js";
+import { Readers, type ReadersOptions } from "./readers.js";
 import { Resting } from "./resting.js";
 
 export interface RuntimeOptions {
@@ -20,6 +20,8 @@ export interface RuntimeOptions {
   readonly agent: string;
   readonly config: Pick<AgentConfig, "publicNetwork" | "probeImage">;
   readonly connection: BusConnection;
+  /** Answers what is asked about caches. */
+  readonly cache: ReadersOptions["cache"];
   /** An environment sleeps or is awake now, or could not be brought to it. */
   readonly onSettled: () => void;
   readonly log: AgentLog;
@@ -64,6 +66,7 @@ export function startRuntime(options: RuntimeOptions): Runtime {
       return serviceLogs(docker, { agent, environment }, wanted);
     },
     usage: (environment, ended) => serviceStats(docker, { agent, environment }, ended),
+    cache: options.cache,
     send: (id, reply) => sendRuntime(connection, agent, id, reply),
     signal,
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { openCaches } from "../../cache/index.js";
+import { answerCache, openCaches } from "../../cache/index.js";
 import { createInputImages, proxyArgs } from "../build/index.js";
 import { BuildKitClient, loadDockerConfig } from "../buildkit/index.js";
 import {
@@ -151,11 +151,12 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       engine: () => engine.facts !== undefined,
     });
 
+    const connectBuildKit = (ended: AbortSignal) => BuildKitClient.connect(undefined, { env, signal: ended });
     const caches = openCaches({
       dataDirectory,
       budget: config.cacheBudget,
       share: config.cacheShare,
-      connect: (ended) => BuildKitClient.connect(undefined, { env, signal: ended }),
+      connect: connectBuildKit,
       log,
       now,
     });
@@ -188,6 +189,8 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       agent,
       config,
       connection,
+      cache: (question, onProgress, ended) =>
+        answerCache(question, { dataDirectory, connect: connectBuildKit, now, onProgress, signal: ended }),
       onSettled: () => sync.trigger(),
       log,
       signal: over.signal,
@@ -263,9 +266,9 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       log,
       handler: (command) => {
         if (command.type === "sync") sync.trigger();
-        else if (command.type === "logs" || command.type === "stats") void runtime.readers.begin(command);
         else if (command.type === "more") runtime.readers.more(command.request, command.upTo);
         else if (command.type === "leave") runtime.readers.leave(command.request);
+        else if (command.type !== "cancel") void runtime.readers.begin(command);
         else if (active.stop(command.deployment, command.reason))
           log.info({ deployment: command.deployment, reason: command.reason }, "told to end it");
       },

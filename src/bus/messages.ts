@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cacheProgress, cacheQuestion } from "../cache-api/index.js";
 
 // One schema a message, `v` in each. Both sides parse what they receive: a message that is not what it should be is refused with
 // a code and never acted on.
@@ -159,6 +160,8 @@ export const agentCommand = z.discriminatedUnion("type", [
   }),
   /** Or what they use. */
   z.object({ v, type: z.literal("stats"), request: id, environment: id }),
+  /** Or what the agent keeps for repositories, or that it drops some of it. */
+  z.object({ v, type: z.literal("cache"), request: id, question: cacheQuestion }),
   /** The reader is there, and takes the messages up to this number. */
   z.object({ v, type: z.literal("more"), request: id, upTo: z.int().min(0) }),
   /** The reader is gone. */
@@ -191,11 +194,18 @@ export const runtimeLine = z.object({
 });
 export type RuntimeLine = z.infer<typeof runtimeLine>;
 
-/** What an agent answers to `logs` and `stats`, numbered from 1 without gaps: who reads sees loss. */
+/** Characters of an answer in one message, at most: escaped they stay below what the bus takes. */
+export const runtimePiece = 64 * 1024;
+
+/** What an agent answers to `logs`, `stats` and `cache`, numbered from 1 without gaps: who reads sees loss. */
 export const runtimeReply = z.discriminatedUnion("type", [
   /** Without lines: the agent is there, and nothing is printed. */
   z.object({ v, n: z.int().min(1), type: z.literal("lines"), lines: z.array(runtimeLine).max(1000) }),
   z.object({ v, n: z.int().min(1), type: z.literal("stats"), services: z.array(serviceUsage).max(1000) }),
+  /** How far an answer about caches is; null: it goes on. */
+  z.object({ v, n: z.int().min(1), type: z.literal("progress"), progress: cacheProgress.nullable() }),
+  /** The next piece of that answer, which is one JSON text. */
+  z.object({ v, n: z.int().min(1), type: z.literal("piece"), text: z.string().max(runtimePiece) }),
   /** Nothing comes after it. */
   z.object({
     v,

@@ -17,7 +17,7 @@ import { subjects } from "./subjects.js";
 // A server asks one agent for something that comes in many messages. Plain subjects: nothing is kept, what is lost is seen by its number. The
 // reader says how much it takes, and that it is still there; the agent stops when it does not.
 
-type RuntimeQuestion = Extract<AgentCommand, { type: "logs" | "stats" }>;
+type RuntimeQuestion = Extract<AgentCommand, { type: "logs" | "stats" | "cache" }>;
 /** The same before it has an id. */
 export type RuntimeAsk = RuntimeQuestion extends infer One
   ? One extends RuntimeQuestion

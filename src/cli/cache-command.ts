@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import type { CacheFlags, CachePruneFlags } from "./run-cache.js";
+import type { CacheFlags } from "./cache-source.js";
+import type { CachePruneFlags } from "./run-cache-upkeep.js";
 
 const json = () => new Option("--json", "one JSON document instead of the table; sizes are bytes");
 const directory = () =>
@@ -7,6 +8,9 @@ const directory = () =>
     "--data-dir <path>",
     "the agent's data directory (default: GALLEY_DATA_DIR, else /var/lib/galley)",
   );
+const agent = () =>
+  new Option("--agent <name>", "ask this agent, through the server that you are signed in to");
+const server = () => new Option("--server <url>", "ask through this server; its only agent, without --agent");
 const codes = "\nExit codes: 0 done, 1 not there or damaged, 2 wrong usage, 130 interrupted.";
 
 export function registerCache(program: Command): void {
@@ -14,10 +18,27 @@ export function registerCache(program: Command): void {
     .command("cache")
     .summary("look into what is kept for repositories, and drop it")
     .description(
-      "What an agent on this machine keeps in its data directory: stored cache mounts and records of builds. REPO is a repository's key, as `ls` shows it.",
+      "What an agent keeps in its data directory: stored cache mounts and records of builds. Looks at this machine, in the agent's container too; with --agent or --server it asks an agent from afar, and the answers are the same. REPO is a repository's key, as `ls` shows it.",
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  docker compose exec galley-agent galley cache ls
+  galley cache ls --agent build-1
+  galley cache show github.com-acme-shop-0123456789ab --agent build-1
+  GALLEY_TOKEN=galley_pat_… galley cache du --server https://galley.example.org --json
+
+Reading takes a token with the scope read; prune and verify one with the scope admin.`,
     );
   const add = (name: string, summary: string) =>
-    cache.command(name).summary(summary).addOption(directory()).addOption(json());
+    cache
+      .command(name)
+      .summary(summary)
+      .addOption(directory())
+      .addOption(agent())
+      .addOption(server())
+      .addOption(json());
 
   add("ls", "list the repositories that something is kept for")
     .addHelpText("after", codes)
@@ -54,7 +75,7 @@ export function registerCache(program: Command): void {
   add("du", "sum up what is stored, and what BuildKit holds")
     .option("--builder <address>", "another BuildKit, as with `galley build`")
     .addHelpText("after", codes)
-    .action(async (flags: CacheFlags & { builder?: string }) => {
+    .action(async (flags: CacheFlags) => {
       const { runCacheDu } = await import("./run-cache-upkeep.js");
       process.exitCode = await runCacheDu(flags, process);
     });
@@ -69,6 +90,7 @@ export function registerCache(program: Command): void {
       `
 Examples:
   galley cache prune --older 7d
+  galley cache prune --older 7d --dry-run --agent build-1
   galley cache prune github.com-acme-shop-0123456789ab --keep 500m
 ${codes}`,
     )

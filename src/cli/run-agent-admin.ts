@@ -1,10 +1,9 @@
 import { formatBytes, safeName } from "../buildkit/index.js";
-import { GalleyError } from "../errors/index.js";
 import { ago } from "./ago.js";
 import { type Agent, agentsAnswer, newAgentAnswer } from "./api/answers.js";
-import type { Api } from "./api/client.js";
 import { confirm } from "./ask.js";
 import { exitCode } from "./exit-codes.js";
+import { findAgent } from "./find-agent.js";
 import { print } from "./print.js";
 import { table } from "./table.js";
 import { toneOf } from "./tones.js";
@@ -31,7 +30,12 @@ export function runAgentRotate(
 ): Promise<number> {
   return withServer(process, flags, async ({ api }) => {
     const { id } = await findAgent(api, name);
-    const { body } = await api.send("POST", `/agents/${id}/rotate`, undefined, newAgentAnswer);
+    const { body } = await api.send(
+      "POST",
+      `/agents/${encodeURIComponent(id)}/rotate`,
+      undefined,
+      newAgentAnswer,
+    );
     const done = `The agent ${safeName(name)} has a new token; a running one goes on with what it holds.`;
     giveToken(body, flags, process, done);
     return exitCode.ok;
@@ -51,15 +55,6 @@ function giveToken(
       `${done} This line belongs into its .env, and is shown this once; it can be used${safeName(end)}:\n`,
     );
   print(process, flags, answer, () => `GALLEY_AGENT_TOKEN=${answer.token}\n`);
-}
-
-async function findAgent(api: Api, name: string): Promise<Agent> {
-  const { agents } = await api.get("/agents", agentsAnswer);
-  const found = agents.find((agent) => agent.name === name) ?? agents.find(({ id }) => id === name);
-  if (found) return { ...found, id: encodeURIComponent(found.id) };
-  throw new GalleyError("not_found", `There is no agent ${JSON.stringify(name)}.`, {
-    hint: "`galley agent ls` lists those that there are.",
-  });
 }
 
 /** Runs `galley agent ls` and returns the exit code. */
@@ -100,7 +95,7 @@ export function runAgentRm(name: string, flags: { yes?: boolean }, process: Node
     const { id } = await findAgent(api, name);
     const question = `Revoke ${safeName(name)}? Its deployments fail, and what runs on its machine is left there.`;
     await confirm(question, { process, signal, yes: flags.yes === true });
-    await api.send("DELETE", `/agents/${id}`);
+    await api.send("DELETE", `/agents/${encodeURIComponent(id)}`);
     process.stdout.write(`Revoked ${safeName(name)}.\n`);
     return exitCode.ok;
   });

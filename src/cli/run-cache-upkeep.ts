@@ -1,57 +1,41 @@
-import {
-  engineUsage,
-  listRepositories,
-  pruneStored,
-  type Verified,
-  verifyStored,
-} from "../../cache/index.js";
-import { BuildKitClient, formatBytes } from "../buildkit/index.js";
+import { formatBytes } from "../buildkit/index.js";
+import { type CacheFlags, withCache } from "./cache-source.js";
 import { exitCode } from "./exit-codes.js";
 import { parseBytes } from "./flags/values.js";
 import { print } from "./print.js";
-import { type CacheFlags, type CachePruneFlags, dataDirectoryOf } from "./run-cache.js";
 import { sheet, table } from "./table.js";
 import { usageError } from "./usage-error.js";
-import { interruptible } from "./with-server.js";
+
+export interface CachePruneFlags extends CacheFlags {
+  readonly older?: string;
+  readonly keep?: string;
+  readonly dryRun?: boolean;
+}
 
 /** Runs `galley cache du` and returns the exit code. */
-export function runCacheDu(
-  flags: CacheFlags & { builder?: string },
-  process: NodeJS.Process,
-): Promise<number> {
-  return interruptible(process, flags, async (signal) => {
-    const repositories = await listRepositories(dataDirectoryOf(flags, process));
-    const stored = repositories.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
-    const mirrors = repositories.reduce((sum, { mirrorBytes }) => sum + mirrorBytes, 0);
-    const client = await BuildKitClient.connect(flags.builder, { env: process.env, signal });
-    try {
-      const records = await client.diskUsage({ signal });
-      const engine = engineUsage(
-        records,
-        repositories.map(({ repoKey }) => repoKey),
-      );
-      print(process, flags, { stored, mirrors, engine }, (color) =>
-        sheet(
+export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
+  return withCache(process, flags, async (ask) => {
+    const found = await ask({ ask: "du" });
+    const { stored, mirrors, engine } = found;
+    print(process, flags, found, (color) =>
+      sheet(
+        [
+          ["stored cache mounts", formatBytes(stored)],
+          ["mirrors", formatBytes(mirrors)],
           [
-            ["stored cache mounts", formatBytes(stored)],
-            ["mirrors", formatBytes(mirrors)],
-            [
-              "BuildKit: our cache mounts",
-              engine.ourMounts === null
-                ? "this engine does not say whose they are (Docker Engine 23 or newer does)"
-                : formatBytes(engine.ourMounts),
-            ],
-            ["BuildKit: other cache mounts", formatBytes(engine.otherMounts)],
-            ["BuildKit: steps and contexts", formatBytes(engine.shared)],
-            ["BuildKit: all", formatBytes(engine.total)],
-            ["BuildKit: reclaimable", formatBytes(engine.reclaimable)],
+            "BuildKit: our cache mounts",
+            engine.ourMounts === null
+              ? "this engine does not say whose they are (Docker Engine 23 or newer does)"
+              : formatBytes(engine.ourMounts),
           ],
-          color,
-        ),
-      );
-    } finally {
-      client.close();
-    }
+          ["BuildKit: other cache mounts", formatBytes(engine.otherMounts)],
+          ["BuildKit: steps and contexts", formatBytes(engine.shared)],
+          ["BuildKit: all", formatBytes(engine.total)],
+          ["BuildKit: reclaimable", formatBytes(engine.reclaimable)],
+        ],
+        color,
+      ),
+    );
     return exitCode.ok;
   });
 }
@@ -62,17 +46,15 @@ export function runCachePrune(
   flags: CachePruneFlags,
   process: NodeJS.Process,
 ): Promise<number> {
-  return interruptible(process, flags, async (signal) => {
-    const before =
-      flags.older === undefined ? undefined : new Date(Date.now() - spanOf(flags.older)).toISOString();
-    const keep = flags.keep === undefined ? undefined : parseBytes(flags.keep, "--keep");
+  return withCache(process, flags, async (ask) => {
+    const older = flags.older === undefined ? null : secondsOf(flags.older);
+    const keep = flags.keep === undefined ? null : parseBytes(flags.keep, "--keep");
     const dryRun = flags.dryRun === true;
-    if (dryRun && keep !== undefined)
+    if (dryRun && keep !== null)
       throw usageError("--dry-run cannot tell what --keep would remove", "Leave one of them away.");
-    const dataDirectory = dataDirectoryOf(flags, process);
-    const removed = await pruneStored({ dataDirectory, repoKey: repo, before, keep, dryRun, signal });
-    const freed = removed.reduce((sum, one) => sum + one.freed, 0);
-    print(process, flags, { dryRun, freed, removed }, (color) =>
+    const found = await ask({ ask: "prune", repo: repo ?? null, older, keep, dryRun });
+    const { removed, freed } = found;
+    print(process, flags, found, (color) =>
       removed.length === 0
         ? "Nothing to remove.\n"
         : `${table(
@@ -93,17 +75,12 @@ export function runCachePrune(
 
 /** Runs `galley cache verify` and returns the exit code. */
 export function runCacheVerify(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
-  return interruptible(process, flags, async (signal) => {
-    const seen: Verified[] = [];
-    await verifyStored(dataDirectoryOf(flags, process), signal, (one) => {
-      seen.push(one);
-      if (process.stderr.isTTY) process.stderr.write(`\r${seen.length} mounts read`);
-    });
-    if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
-    const damaged = seen.filter(({ sound }) => !sound);
-    print(process, flags, { mounts: seen.length, damaged }, (color) =>
+  return withCache(process, flags, async (ask) => {
+    const found = await ask({ ask: "verify" });
+    const { mounts, damaged } = found;
+    print(process, flags, found, (color) =>
       damaged.length === 0
-        ? `${seen.length} stored mounts are sound.\n`
+        ? `${mounts} stored mounts are sound.\n`
         : `${table(
             ["REPOSITORY", "MOUNT", "SCOPE"],
             damaged.map(({ repo, mount, scope }) => [repo, mount, scope]),
@@ -114,10 +91,10 @@ export function runCacheVerify(flags: CacheFlags, process: NodeJS.Process): Prom
   });
 }
 
-const spans: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+const spans: Readonly<Record<string, number>> = { m: 60, h: 3_600, d: 86_400 };
 
-/** Milliseconds of `30m`, `12h`, `7d`. */
-function spanOf(text: string): number {
+/** Seconds of `30m`, `12h`, `7d`. */
+function secondsOf(text: string): number {
   const [, number, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   if (number === undefined)
     throw usageError(`--older ${text} is no time`, "Times are such as 30m, 12h or 7d.");

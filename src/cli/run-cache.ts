@@ -1,35 +1,14 @@
-import { explainBuild, inspectMount, listRepositories, showRepository } from "../../cache/index.js";
 import { formatBytes, formatDuration } from "../buildkit/index.js";
-import { GalleyError } from "../errors/index.js";
 import { ago } from "./ago.js";
+import { type CacheFlags, withCache } from "./cache-source.js";
 import { exitCode } from "./exit-codes.js";
 import { print } from "./print.js";
 import { sheet, table } from "./table.js";
-import { interruptible } from "./with-server.js";
-
-export interface CacheFlags {
-  readonly dataDir?: string;
-  readonly json?: boolean;
-}
-
-export interface CachePruneFlags extends CacheFlags {
-  readonly older?: string;
-  readonly keep?: string;
-  readonly dryRun?: boolean;
-}
-
-export const dataDirectoryOf = ({ dataDir }: CacheFlags, { env }: NodeJS.Process): string =>
-  dataDir ?? (env.GALLEY_DATA_DIR || "/var/lib/galley");
 
 /** Runs `galley cache ls` and returns the exit code. */
 export function runCacheLs(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
-  return interruptible(process, flags, async () => {
-    const found = await listRepositories(dataDirectoryOf(flags, process));
-    const repositories = found.map(({ mounts, builds, ...rest }) => ({
-      ...rest,
-      mounts: mounts.length,
-      builds: builds.length,
-    }));
+  return withCache(process, flags, async (ask) => {
+    const repositories = await ask({ ask: "ls" });
     const now = Date.now();
     print(process, flags, repositories, (color) =>
       repositories.length === 0
@@ -54,8 +33,8 @@ export function runCacheLs(flags: CacheFlags, process: NodeJS.Process): Promise<
 
 /** Runs `galley cache show` and returns the exit code. */
 export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Process): Promise<number> {
-  return interruptible(process, flags, async () => {
-    const kept = await showRepository(dataDirectoryOf(flags, process), repo);
+  return withCache(process, flags, async (ask) => {
+    const kept = await ask({ ask: "show", repo });
     const now = Date.now();
     print(process, flags, kept, (color) => {
       const mounts = table(
@@ -93,21 +72,21 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
 /** Runs `galley cache inspect` and returns the exit code. */
 export function runCacheInspect(
   repo: string,
-  mount: string,
+  entry: string,
   flags: CacheFlags,
   process: NodeJS.Process,
 ): Promise<number> {
-  return interruptible(process, flags, async () => {
-    const { chunks, ...found } = await inspectMount(dataDirectoryOf(flags, process), repo, mount);
-    const { content, id, scope, storedAt, name } = found;
-    print(process, flags, { ...found, chunks: chunks.length }, (color) => {
+  return withCache(process, flags, async (ask) => {
+    const found = await ask({ ask: "inspect", repo, entry });
+    const { content, id, scope, storedAt, name, chunks } = found;
+    print(process, flags, found, (color) => {
       const about = sheet(
         [
           ["mount", { text: name, tone: "strong" }],
           ["id", id],
           ["scope", scope],
           ["stored", ago(storedAt, Date.now())],
-          ["size", `${formatBytes(content.bytes)} in ${content.entries} entries, ${chunks.length} chunks`],
+          ["size", `${formatBytes(content.bytes)} in ${content.entries} entries, ${chunks} chunks`],
         ],
         color,
       );
@@ -122,16 +101,10 @@ export function runCacheInspect(
 
 /** Runs `galley cache explain` and returns the exit code. */
 export function runCacheExplain(build: string, flags: CacheFlags, process: NodeJS.Process): Promise<number> {
-  return interruptible(process, flags, async () => {
-    const found = await explainBuild(dataDirectoryOf(flags, process), build);
-    if (!found) {
-      throw new GalleyError("not_found", `There is no record of a build ${JSON.stringify(build)}.`, {
-        hint: "`galley cache show REPO` lists the builds that are remembered: the last 200 of a repository.",
-      });
-    }
-    const { steps, previous, repo } = found;
-    const { restored, took } = found.build;
-    print(process, flags, { repo, build, previous, restored, took, steps }, (color) => {
+  return withCache(process, flags, async (ask) => {
+    const found = await ask({ ask: "explain", build });
+    const { steps, previous, repo, restored, took } = found;
+    print(process, flags, found, (color) => {
       const about = sheet(
         [
           ["build", { text: build, tone: "strong" }],

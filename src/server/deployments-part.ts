@@ -14,6 +14,7 @@ import {
 } from "../bus/index.js";
 import { GalleyError } from "../errors/index.js";
 import { type AgentDeps, agentRoutes } from "./agents/index.js";
+import { cacheRoutes } from "./caches/index.js";
 import { createNotices, deploymentRoutes, type FollowTimes, holdsOrRuns } from "./deployments/index.js";
 import { listenForEvents, withPlainFailures } from "./ingest/index.js";
 import { lifeRoutes, noteEvents, type WakingTimes, wakingRoutes } from "./life/index.js";
@@ -200,6 +201,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
         queueRoutes(app, queue);
         lifeRoutes(app, queue);
         runtimeRoutes(app, { db, ask: link.ask, maskOf, now });
+        cacheRoutes(app, { db, ask: link.ask, maskOf });
       },
       root: (app) => {
         metricsRoute(app, metrics, config.metricsToken);

@@ -19,7 +19,7 @@ const images = [
 
 /** Tests of these folders need other real things, but no engine: asked for alone, they start at once. */
 const withoutEngines =
-  /\/test\/(bus|server|queue|source)\/|\/test\/dashboard\/(?!flow)|\/test\/compose\/files|\/test\/cli\/(agent|deploy|env|login|project|server)\.test\.ts$/;
+  /\/test\/(bus|server|queue|source)\/|\/test\/dashboard\/(?!flow)|\/test\/compose\/files|\/test\/cli\/(agent|caches|deploy|env|login|project|server)\.test\.ts$/;
 
 async function needsEngines(project: TestProject): Promise<boolean> {
   // What the command line names; vitest keeps it here and gives it to no set-up.

@@ -26,8 +26,11 @@ export interface Api {
   /** POST, PUT, PATCH or DELETE. Without a schema the answer has no body that is of interest. */
   send<T>(method: Method, path: string, body: object | undefined, schema: z.ZodType<T>): Promise<Answer<T>>;
   send(method: Method, path: string, body?: object): Promise<Answer<undefined>>;
-  /** The open answer of server-sent events after the one with the id `after`; `signal` closes it. Has no deadline but for its head. */
-  events(path: string, after: number, signal: AbortSignal): Promise<Response>;
+  /**
+   * The open answer of server-sent events after the one with the id `after`; `signal` closes it. Has no deadline but for its head. With `body`
+   * it is the answer to a POST.
+   */
+  events(path: string, after: number, signal: AbortSignal, body?: object): Promise<Response>;
 }
 
 type Method = "POST" | "PUT" | "PATCH" | "DELETE";
@@ -89,18 +92,19 @@ export function createApi({ url, credential, signal, timeoutMs = 30_000 }: ApiOp
     get: async (path, schema) => (await ask("GET", path, undefined, schema)).body as never,
     send: async (method: Method, path: string, body?: object, schema?: z.ZodType) =>
       (await ask(method, path, body, schema)) as never,
-    events: async (path, after, closed) => {
+    events: async (path, after, closed, body) => {
       const opened = new AbortController();
       const late = setTimeout(() => opened.abort(new DOMException("late", "TimeoutError")), timeoutMs);
       try {
         const headers = {
           accept: "text/event-stream",
           ...(after > 0 ? { "last-event-id": String(after) } : {}),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
         };
         const response = await request(
-          "GET",
+          body === undefined ? "GET" : "POST",
           path,
-          { headers },
+          { headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) },
           AbortSignal.any([signal, closed, opened.signal]),
         );
         if (/^text\/event-stream\b/.test(response.headers.get("content-type") ?? "")) return response;

@@ -30,6 +30,7 @@ const statuses: Partial<Record<GalleyErrorCode, number>> = {
   agent_lost_contact: 503,
   engine_unreachable: 503,
   engine_error: 502,
+  bus_message_invalid: 502,
 };
 
 /** The answer for anything that a handler, a hook or fastify has thrown. Nothing that was not meant for the caller reaches it. */

@@ -1,0 +1,102 @@
+import type { BuildKitClient } from "../src/buildkit/index.js";
+import type { CacheProgress, CacheQuestion } from "../src/cache-api/index.js";
+import { GalleyError } from "../src/errors/index.js";
+import { explainBuild } from "./explain.js";
+import {
+  engineUsage,
+  inspectMount,
+  listRepositories,
+  pruneStored,
+  showRepository,
+  type Verified,
+  verifyStored,
+} from "./inspect.js";
+
+export interface AnswerOptions {
+  readonly dataDirectory: string;
+  /** The BuildKit whose records `du` sums up; closed by us. */
+  readonly connect: (signal: AbortSignal) => Promise<BuildKitClient>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly onProgress?: ((progress: CacheProgress) => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Answers a question about what is kept in a data directory, in the form that `cacheAnswers` describes.
+ *
+ * @throws GalleyError not_found, invalid_request, and what BuildKit or the disk say
+ */
+export async function answerCache(question: CacheQuestion, options: AnswerOptions): Promise<unknown> {
+  const { dataDirectory, signal } = options;
+  switch (question.ask) {
+    case "ls":
+      return (await listRepositories(dataDirectory)).map(({ mounts, builds, ...rest }) => ({
+        ...rest,
+        mounts: mounts.length,
+        builds: builds.length,
+      }));
+    case "show":
+      return await showRepository(dataDirectory, question.repo);
+    case "inspect": {
+      const { chunks, ...found } = await inspectMount(dataDirectory, question.repo, question.entry);
+      return { ...found, chunks: chunks.length };
+    }
+    case "explain":
+      return await explain(dataDirectory, question.build);
+    case "du":
+      return await usage(options);
+    case "prune": {
+      const { repo, older, dryRun } = question;
+      const keep = question.keep ?? undefined;
+      if (dryRun && keep !== undefined)
+        throw new GalleyError("invalid_request", "A dry run cannot tell what keeping a size would remove.", {
+          hint: "Leave one of them away.",
+        });
+      const before = older === null ? undefined : new Date(options.now() - older * 1000).toISOString();
+      const repoKey = repo ?? undefined;
+      const removed = await pruneStored({ dataDirectory, repoKey, before, keep, dryRun, signal });
+      return { dryRun, freed: removed.reduce((sum, { freed }) => sum + freed, 0), removed };
+    }
+    case "verify":
+      return await verify(options);
+  }
+}
+
+async function explain(dataDirectory: string, id: string): Promise<unknown> {
+  const found = await explainBuild(dataDirectory, id);
+  if (!found)
+    throw new GalleyError("not_found", `There is no record of a build ${JSON.stringify(id)}.`, {
+      hint: "`galley cache show REPO` lists the builds that are remembered: the last 200 of a repository.",
+    });
+  const { repo, previous, steps } = found;
+  const { restored, took } = found.build;
+  return { repo, build: id, previous, restored, took, steps };
+}
+
+async function usage({ dataDirectory, connect, signal }: AnswerOptions): Promise<unknown> {
+  const repositories = await listRepositories(dataDirectory);
+  const client = await connect(signal);
+  try {
+    const engine = engineUsage(
+      await client.diskUsage({ signal }),
+      repositories.map(({ repoKey }) => repoKey),
+    );
+    return {
+      stored: repositories.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+      mirrors: repositories.reduce((sum, { mirrorBytes }) => sum + mirrorBytes, 0),
+      engine,
+    };
+  } finally {
+    client.close();
+  }
+}
+
+async function verify({ dataDirectory, signal, onProgress }: AnswerOptions): Promise<unknown> {
+  const seen: Verified[] = [];
+  await verifyStored(dataDirectory, signal, (one) => {
+    seen.push(one);
+    onProgress?.({ done: seen.length, total: null, what: "mounts read" });
+  });
+  return { mounts: seen.length, damaged: seen.filter(({ sound }) => !sound) };
+}
