@@ -2,10 +2,9 @@
 // is missing or older, generates and compiles, and replaces itself by the command. Plain Node: it runs before anything
 // is installed.
 import { spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installedLock, wantedLock, writeInstalledLock } from "./packages-stamp.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -23,13 +22,9 @@ function run(command, args, label) {
   }
 }
 
-const lock = createHash("sha256")
-  .update(readFileSync(join(root, "package-lock.json")))
-  .digest("hex");
-const stamp = join(root, "node_modules", ".galley-lock");
-if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
+if (installedLock(root) !== wantedLock(root)) {
   run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "Installing packages…");
-  writeFileSync(stamp, lock);
+  writeInstalledLock(root);
 }
 run(process.execPath, ["scripts/build.mjs"], undefined);
 

@@ -2,8 +2,16 @@
 import { spawn, spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installedLock, wantedLock } from "./packages-stamp.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+// Without the packages that the code is written for, every other line would be a type error. Who installs by other means has no stamp.
+if (![undefined, wantedLock(root)].includes(installedLock(root))) {
+  console.error(
+    "node_modules is not what package-lock.json says: run `node scripts/bootstrap.mjs`, and then the check again.",
+  );
+  process.exit(1);
+}
 const npx = (name) => join(root, "node_modules/.bin", name);
 if (spawnSync(process.execPath, ["scripts/codegen.mjs"], { cwd: root, stdio: "inherit" }).status !== 0)
   process.exit(1);
