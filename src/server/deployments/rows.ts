@@ -21,11 +21,15 @@ export async function lockDeployment(
   id: string,
 ): Promise<{ deployment: DeploymentRow; environment: EnvironmentRow } | undefined> {
   // Always the environment first, so that two who want the same rows never wait for each other.
-  const [found] = await tx
-    .select({ environment: deployments.environmentId })
+  const itsEnvironment = tx
+    .select({ id: deployments.environmentId })
     .from(deployments)
     .where(eq(deployments.id, id));
-  const environment = found && (await lockEnvironment(tx, found.environment));
+  const [environment] = await tx
+    .select()
+    .from(environments)
+    .where(eq(environments.id, itsEnvironment))
+    .for("update");
   if (!environment) return undefined;
   const [deployment] = await tx.select().from(deployments).where(eq(deployments.id, id));
   return deployment && { deployment, environment };
@@ -61,20 +65,37 @@ export async function isOutdated(tx: Database, { environmentId, number }: Deploy
   return newer !== undefined;
 }
 
-/** Writes what the environment is now, after a deployment of it changed. */
-export async function refreshEnvironment(tx: Database, id: string, now: Date): Promise<void> {
-  const [newest] = await tx
-    .select({ kind: deployments.kind, state: deployments.state })
-    .from(deployments)
-    .where(and(eq(deployments.environmentId, id), ne(deployments.state, "superseded")))
+/** Writes what the environment is now, after a deployment of it changed, and whose it is if that has changed with it. */
+export async function refreshEnvironment(
+  tx: Database,
+  id: string,
+  now: Date,
+  change: Partial<Pick<EnvironmentRow, "agentId">> = {},
+): Promise<void> {
+  const counts = and(eq(deployments.environmentId, environments.id), ne(deployments.state, "superseded"));
+  const [found] = await tx
+    .select({
+      kind: deployments.kind,
+      state: deployments.state,
+      deploymentId: environments.deploymentId,
+      hibernatedAt: environments.hibernatedAt,
+    })
+    .from(environments)
+    .leftJoin(deployments, counts)
+    .where(eq(environments.id, id))
     .orderBy(desc(deployments.number))
     .limit(1);
-  const [environment] = await tx
-    .select({ deploymentId: environments.deploymentId, hibernatedAt: environments.hibernatedAt })
-    .from(environments)
+  if (!found) return;
+  const { kind, state: newest } = found;
+  const serving = found.deploymentId !== null;
+  const hibernated = found.hibernatedAt !== null;
+  const unused = serving ? "running" : "pending";
+  const state =
+    kind !== null && newest !== null
+      ? environmentState({ kind, state: newest }, serving, hibernated)
+      : unused;
+  await tx
+    .update(environments)
+    .set({ ...change, state, updatedAt: now })
     .where(eq(environments.id, id));
-  const serving = environment?.deploymentId != null;
-  const hibernated = environment?.hibernatedAt != null;
-  const state = newest ? environmentState(newest, serving, hibernated) : serving ? "running" : "pending";
-  await tx.update(environments).set({ state, updatedAt: now }).where(eq(environments.id, id));
 }

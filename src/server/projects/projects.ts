@@ -1,4 +1,4 @@
-import { asc, eq } from "drizzle-orm";
+import { asc, eq, getTableColumns, sql } from "drizzle-orm";
 import type { Job, RepositoryCredential } from "../../bus/index.js";
 import { GalleyError } from "../../errors/index.js";
 import { formatLifespan } from "../config/index.js";
@@ -68,13 +68,19 @@ export function createProjects({ store, vault }: { store: Store; vault: Vault })
     },
 
     async forJob(projectId, db = store.db) {
-      const [row] = await db.select().from(projects).where(eq(projects.id, projectId));
-      if (!row) throw notFound(projectId);
-      const secrets = await db.select().from(projectSecrets).where(eq(projectSecrets.projectId, projectId));
-      const registries = await db
-        .select()
-        .from(projectRegistries)
-        .where(eq(projectRegistries.projectId, projectId));
+      // One question: a claim waits for it.
+      const [found] = await db
+        .select({
+          row: getTableColumns(projects),
+          secrets: sql<SealedSecret[]>`(select coalesce(json_agg(s), '[]'::json)
+            from (select key, sealed from project_secrets where project_id = projects.id) s)`,
+          registries: sql<SealedLogin[]>`(select coalesce(json_agg(r), '[]'::json)
+            from (select host, username, sealed from project_registries where project_id = projects.id) r)`,
+        })
+        .from(projects)
+        .where(eq(projects.id, projectId));
+      if (!found) throw notFound(projectId);
+      const { row, secrets, registries } = found;
       return {
         project: {
           id: row.id,
@@ -111,6 +117,8 @@ const notFound = (name: string) =>
 
 const lifespan = (seconds: number | null) => (seconds === null ? null : formatLifespan(seconds));
 
+type SealedSecret = Pick<typeof projectSecrets.$inferSelect, "key" | "sealed">;
+type SealedLogin = Pick<typeof projectRegistries.$inferSelect, "host" | "username" | "sealed">;
 type SecretRow = Pick<typeof projectSecrets.$inferSelect, "key" | "changedAt">;
 type RegistryRow = Pick<typeof projectRegistries.$inferSelect, "host" | "username" | "changedAt">;
 

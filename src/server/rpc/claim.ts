@@ -12,7 +12,7 @@ import {
 import { isActive, isFinal } from "../deployments/states.js";
 import { dispatchQueued } from "../queue/dispatch.js";
 import type { QueueDeps } from "../queue/index.js";
-import { agents, type Database, deployments, environments } from "../store/index.js";
+import { agents, type Database, deployments } from "../store/index.js";
 
 /** What of a job is the project's; secrets are in the clear. Throws `not_found` for a project that is gone. */
 export type ProjectForJob = (
@@ -126,8 +126,7 @@ async function grant(
         }),
   };
   await tx.update(deployments).set(change).where(eq(deployments.id, id));
-  await tx.update(environments).set({ agentId }).where(eq(environments.id, environment.id));
-  await refreshEnvironment(tx, environment.id, now);
+  await refreshEnvironment(tx, environment.id, now, { agentId });
   const { name, pr } = environment;
   const job: Job = {
     ...(await projectForJob(tx, projectId)),
