@@ -250,12 +250,12 @@ export function sharedWorlds(databases: TestDatabases): (more?: DeploymentsOptio
 export const projectSecret = "very-secret-value-1234";
 export const metricsToken = "metrics-token-of-tests";
 
-/** Until it is defined; 20 s at most. */
+/** Until it is defined; a minute at most, as a starved machine may need. */
 export async function eventually<T>(
   look: () => Promise<T | undefined>,
   tell: () => Promise<string>,
 ): Promise<T> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
