@@ -1,10 +1,10 @@
 // The built command as people use it against a server: a home of its own, and nothing of the machine's environment.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { TestDatabases } from "../support/databases.js";
+import { emptyPglite, type TestDatabases } from "../support/databases.js";
 
 /** GALLEY_CLI: another build of the command than the one in dist/. */
 const main = process.env.GALLEY_CLI ?? fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -120,7 +120,11 @@ export function embedded(): TestDatabases & { remove(): void } {
   return {
     kind: "pglite",
     directory: () => root,
-    fresh: async () => ({ dataDir: join(root, `db${++count}`) }),
+    fresh: async () => {
+      const dataDir = join(root, `db${++count}`);
+      cpSync(await emptyPglite(), dataDir, { recursive: true });
+      return { dataDir };
+    },
     remove: () => rmSync(root, { recursive: true, force: true }),
   };
 }

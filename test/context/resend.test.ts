@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { linkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createDirectoryTree } from "../../src/buildkit/index.js";
+import { createDirectoryTree, type SolveStatus } from "../../src/buildkit/index.js";
 import { createGitTree } from "../../src/source/index.js";
 import { onEachEngine } from "../support/engines.js";
 import { counted, freshKey, solve, withFolder, writeTree } from "./build.js";
@@ -23,6 +24,9 @@ function commit(repository: string, changes: ReadonlyMap<string, string | undefi
 
 /** Needs the whole context, and costs the engine nothing but that. */
 const dockerfile = "FROM busybox\nRUN --mount=type=bind,target=/context true\n";
+/** Says in the step's log how many files there are, and what is in them. */
+const countingDockerfile =
+  "FROM busybox\nRUN --mount=type=bind,target=/context cd /context && find . -type f | sort > /names && echo $(wc -l < /names) files $(xargs cat < /names | md5sum)\n";
 
 onEachEngine((engine) => {
   test("20,000 files are sent once; then nothing, or what changed, also from a fresh clone.", () =>
@@ -33,17 +37,25 @@ onEachEngine((engine) => {
       for (let at = 0; at < many; at++) files.set(`d${at % 150}/e${at % 7}/file-${at}`, `content ${at}`);
       commit(repository, files, true);
       const sharedKey = freshKey();
-      const send = async (from: string) => {
+      let log = "";
+      const onStatus = ({ logs }: SolveStatus) => {
+        for (const { data } of logs) log += Buffer.from(data).toString();
+      };
+      const send = async (from: string, text = dockerfile) => {
         const tree = await createGitTree({ repository: from, commit: "main" });
         const seen = counted(tree);
         try {
-          await solve(engine, dockerfile, { context: seen.tree }, { sharedKey });
+          await solve(engine, text, { context: seen.tree }, { sharedKey, onStatus });
         } finally {
           await tree.close();
         }
         return seen.names();
       };
-      expect(await send(repository)).toHaveLength(many);
+      expect(await send(repository, countingDockerfile)).toHaveLength(many);
+      // It is all there, as it is in the repository.
+      const whole = createHash("md5");
+      for (const path of [...files.keys()].sort()) whole.update(files.get(path) ?? "");
+      expect(log).toContain(`${many} files ${whole.digest("hex")}`);
       expect(await send(repository)).toEqual([]);
 
       commit(repository, new Map([["d3/e3/file-3", "content X"]]));

@@ -11,8 +11,8 @@ import { createContext } from "./buildx.js";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 /** A step prints less in a second than the daemon lets pass of it; all of them print more than this side may keep. */
-const steps = 6;
-const seconds = 10;
+const steps = 15;
+const seconds = 4;
 const linesOfSecond = 1500;
 const linesOfStep = seconds * linesOfSecond;
 const line = "x".repeat(100);

@@ -176,27 +176,30 @@ onEachEngine((engine) => {
     });
   }
 
-  test("a repository with 20,000 files arrives whole", async () => {
-    const root = folder();
-    for (let directory = 0; directory < 200; directory++) {
-      const path = join(root, "files", `d${directory}`);
-      mkdirSync(path, { recursive: true });
-      for (let file = 0; file < 100; file++) writeFileSync(join(path, `f${file}`), `${directory}/${file}\n`);
-    }
-    writeFileSync(
-      join(root, "Dockerfile"),
-      "FROM busybox:latest\nCOPY files /files\nRUN find /files -type f | wc -l > /count && find /files -type f | sort | xargs cat | md5sum > /sum\n",
-    );
-    const image = named("twenty-thousand");
-    await build(["-t", image, root]);
-    const sum = execFileSync("sh", ["-c", "find files -type f | LC_ALL=C sort | xargs cat | md5sum"], {
-      cwd: root,
-      encoding: "utf8",
+  // The oldest engine and the newest; test/context/resend.test.ts sends as many to each engine, and has them counted there.
+  if (engine.found || ["20", "28c"].includes(engine.name))
+    test("a repository with 20,000 files arrives whole", async () => {
+      const root = folder();
+      for (let directory = 0; directory < 200; directory++) {
+        const path = join(root, "files", `d${directory}`);
+        mkdirSync(path, { recursive: true });
+        for (let file = 0; file < 100; file++)
+          writeFileSync(join(path, `f${file}`), `${directory}/${file}\n`);
+      }
+      writeFileSync(
+        join(root, "Dockerfile"),
+        "FROM busybox:latest\nCOPY files /files\nRUN find /files -type f | wc -l > /count && find /files -type f | sort | xargs cat | md5sum > /sum\n",
+      );
+      const image = named("twenty-thousand");
+      await build(["-t", image, root]);
+      const sum = execFileSync("sh", ["-c", "find files -type f | LC_ALL=C sort | xargs cat | md5sum"], {
+        cwd: root,
+        encoding: "utf8",
+      });
+      expect((await inside(image, "cat", "/count", "/sum")).replace(/ /g, "")).toBe(
+        `20000\n${sum.replace(/ /g, "")}`,
+      );
     });
-    expect((await inside(image, "cat", "/count", "/sum")).replace(/ /g, "")).toBe(
-      `20000\n${sum.replace(/ /g, "")}`,
-    );
-  });
 
   test("hostile file names arrive as they are, and ignored ones stay away", async () => {
     const root = folder();

@@ -48,8 +48,8 @@ export function onEachDatabase(block: (databases: TestDatabases) => void): void 
     });
 }
 
-/** The files of an empty embedded database. Making them takes seconds, so they are kept from one run to the next. */
-async function emptyPglite(): Promise<string> {
+/** The folder with the files of an empty embedded database, to copy. Making them takes seconds, so they are kept from one run to the next. */
+export async function emptyPglite(): Promise<string> {
   const main = createRequire(import.meta.url).resolve("@electric-sql/pglite");
   const { version } = createRequire(import.meta.url)(join(dirname(main), "../package.json")) as {
     version: string;
