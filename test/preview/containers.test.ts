@@ -1,15 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { type Docker, inspectContainer } from "../../src/docker/index.js";
 import type { Manifest, Service } from "../../src/manifest/index.js";
 import { type StartOptions, startEnvironment, stopEnvironment } from "../../src/preview/index.js";
 import { docker as cli, labName, onEachEngine, purgeImage } from "../support/engines.js";
+import { cleanUpAfterEach } from "./clean-up.js";
 import { cleared, dockerOf, environment, serve, soon } from "./engine-docker.js";
 
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 const rest = "trap 'exit 0' TERM; sleep 3600 & wait";
 const service = (name: string, more: Partial<Service> = {}): Service => ({

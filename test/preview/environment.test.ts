@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { type Docker, inspectContainer } from "../../src/docker/index.js";
 import {
   containerProbe,
@@ -9,12 +9,10 @@ import {
   stopEnvironment,
 } from "../../src/preview/index.js";
 import { docker as cli, labName, onEachEngine, purgeImage } from "../support/engines.js";
+import { cleanUpAfterEach } from "./clean-up.js";
 import { cleared, dockerOf, environment, manifestOf, serve, soon } from "./engine-docker.js";
 
-const cleanUp: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 const web = (who: string, more: object = {}) => ({
   kind: "web",

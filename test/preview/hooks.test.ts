@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Docker } from "../../src/docker/index.js";
 import type { Hook, Manifest, Service } from "../../src/manifest/index.js";
 import {
@@ -8,12 +8,10 @@ import {
   startEnvironment,
 } from "../../src/preview/index.js";
 import { docker as cli, onEachEngine } from "../support/engines.js";
+import { cleanUpAfterEach } from "./clean-up.js";
 import { cleared, dockerOf, environment, serve } from "./engine-docker.js";
 
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 const rest = "trap 'exit 0' TERM; sleep 3600 & wait";
 const hook = (service: string, line: string, timeoutSeconds = 60): Hook => ({

@@ -3,9 +3,8 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { connectDocker, type Docker, inspectContainer } from "../../src/docker/index.js";
-import { startIngress } from "../../src/ingress/index.js";
 import {
   directProbe,
   hostsOf,
@@ -15,6 +14,7 @@ import {
   stopEnvironment,
 } from "../../src/preview/index.js";
 import { docker as cli, onEachEngine } from "../support/engines.js";
+import { cleanUpAfterEach, ingressOn } from "./clean-up.js";
 import {
   askHost,
   askUntil,
@@ -27,10 +27,7 @@ import {
 } from "./engine-docker.js";
 import { relayTo } from "./relay.js";
 
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 /** Echoes what it gets on an upgraded connection; digests bodies; gives as many bytes as it is asked for. */
 const program = `
@@ -68,22 +65,6 @@ onEachEngine(
       docker = await dockerOf(engine);
     });
 
-    const ingressOn = async (of: Docker = docker, usePublished = false) => {
-      const abort = new AbortController();
-      const log = { info: () => {}, warn: () => {} };
-      const { port, closed } = await startIngress({
-        docker: of,
-        port: 0,
-        usePublished,
-        log,
-        signal: abort.signal,
-      });
-      cleanUp.push(() => {
-        abort.abort();
-        return closed;
-      });
-      return port;
-    };
     const previewOf = async (pr: number, services: object, more: Partial<StartOptions> = {}) => {
       const one = environment(engine, manifestOf(services));
       cleanUp.push(() => cleared(docker, one.owner));
@@ -96,7 +77,7 @@ onEachEngine(
 
     test("previews side by side answer by their names, from the start on or when they come, until they go", async () => {
       const one = await previewOf(1, { web: web("one") });
-      const port = await ingressOn();
+      const port = await ingressOn(docker, cleanUp);
       expect(await askHost(port, one.host)).toEqual({ status: 200, body: "one\n" });
       const two = await previewOf(2, { web: web("two"), admin: web("admin") });
       const [front, admin] = [...two.hosts.values()].map(({ host }) => host);
@@ -112,7 +93,7 @@ onEachEngine(
 
     test("a container that comes back at another address is followed, and whoever has its old one gets nothing of its", async () => {
       const one = await previewOf(1, { web: web("one") });
-      const port = await ingressOn();
+      const port = await ingressOn(docker, cleanUp);
       const id = one.running.services.get("web")?.container ?? "";
       const network = `galley-pv-${one.owner.environment}`;
       const addressOf = async () => (await inspectContainer(docker, id, soon()))?.addresses[network] ?? "";
@@ -133,7 +114,7 @@ onEachEngine(
     });
 
     test("a container gets requests only while its health check says that it is healthy", async () => {
-      const port = await ingressOn();
+      const port = await ingressOn(docker, cleanUp);
       const host = `h${randomBytes(6).toString("hex")}.localhost`;
       const labels = {
         "traefik.enable": "true",
@@ -165,7 +146,7 @@ onEachEngine(
       const relay = relayTo(engine);
       cleanUp.push(() => relay.remove());
       const { socketPath } = relay;
-      const port = await ingressOn(await connectDocker({ socketPath }));
+      const port = await ingressOn(await connectDocker({ socketPath }), cleanUp);
       expect((await askHost(port, one.host)).status).toBe(200);
       await relay.cut();
       const two = await previewOf(2, { web: web("two") });
@@ -188,7 +169,7 @@ onEachEngine(
       const id = one.running.services.get("web")?.container ?? "";
       const [{ HostConfig }] = JSON.parse(await cli(engine, ["inspect", id]));
       expect(HostConfig.PortBindings["8080/tcp"]).toMatchObject([{ HostIp: "127.0.0.1" }]);
-      const port = await ingressOn(docker, true);
+      const port = await ingressOn(docker, cleanUp, { usePublished: true });
       expect((await askHost(port, one.host)).body).toBe("one\n");
       await cli(engine, ["restart", "-t", "0", id]);
       expect((await askUntil(port, one.host, ({ status }) => status === 200)).body).toBe("one\n");
@@ -203,7 +184,7 @@ onEachEngine(
         health: { path: "/1" },
       };
       const one = await previewOf(1, { echo });
-      const port = await ingressOn();
+      const port = await ingressOn(docker, cleanUp);
       const socket = connect(port, "127.0.0.1");
       cleanUp.push(() => socket.destroy());
       socket.write(

@@ -1,13 +1,11 @@
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { connectNetwork, type Docker, inspectContainer } from "../../src/docker/index.js";
 import { engineRoutes, reconnectProxy, startEnvironment, stopEnvironment } from "../../src/preview/index.js";
 import { docker as cli, labName, onEachEngine } from "../support/engines.js";
+import { cleanUpAfterEach } from "./clean-up.js";
 import { cleared, dockerOf, environment, manifestOf, poolOf, serve, soon } from "./engine-docker.js";
 
-const cleanUp: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 const idle = { image: "busybox", command: ["sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait"] };
 const web = {

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { askIngress } from "../../src/agent/ingress-switch.js";
 import { connectDocker, type Docker, inspectContainer } from "../../src/docker/index.js";
-import { startIngress } from "../../src/ingress/index.js";
 import type { ContainerHealthCheck, Manifest, Service } from "../../src/manifest/index.js";
 import { findEnvironments, hostsOf, type StartOptions, startEnvironment } from "../../src/preview/index.js";
 import { docker as cli, type LabEngine, onEachEngine } from "../support/engines.js";
+import { cleanUpAfterEach, ingressOn } from "./clean-up.js";
 import {
   askHost,
   askUntil,
@@ -21,10 +21,7 @@ import {
 import { constantLoad } from "./load.js";
 import { relayTo } from "./relay.js";
 
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 /** Answers `/who` at once, `/slow` after two seconds, and ends at once when it is told to, whatever it is about to answer. */
 const program = (who: string) => `
@@ -61,16 +58,10 @@ const wgetAsks = {
 async function previewOn(engine: LabEngine, docker: Docker) {
   const one = environment(engine, manifestOf({ web: quick("x") }));
   cleanUp.push(() => cleared(docker, one.owner));
-  const abort = new AbortController();
-  const log = { info: () => {}, warn: () => {} };
   const folder = mkdtempSync(join(tmpdir(), "galley-switch-"));
   cleanUp.push(() => rmSync(folder, { recursive: true, force: true }));
   const socket = join(folder, "ingress.sock");
-  const ingress = await startIngress({ docker, port: 0, socket, log, signal: abort.signal });
-  cleanUp.push(() => {
-    abort.abort();
-    return ingress.closed;
-  });
+  const port = await ingressOn(docker, cleanUp, { socket });
   const at = { name: "pr-1", project: one.owner.environment };
   const hosts = hostsOf(one.manifest, at, { scheme: "http", domain: "localhost", port: 8088 });
   const [{ host } = { host: "" }] = [...hosts.values()];
@@ -97,7 +88,7 @@ async function previewOn(engine: LabEngine, docker: Docker) {
       .split("\n")
       .map((name) => name.replace(`galley-pv-${one.owner.environment}-`, ""))
       .sort();
-  return { ...one, port: ingress.port, host, deploy, containers, moved: askIngress(socket) };
+  return { ...one, port, host, deploy, containers, moved: askIngress(socket) };
 }
 
 onEachEngine(

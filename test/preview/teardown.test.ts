@@ -1,13 +1,11 @@
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Docker } from "../../src/docker/index.js";
 import { removeUnusedImages, startEnvironment, stopEnvironment } from "../../src/preview/index.js";
 import { docker as cli, labName, onEachEngine, purgeImage } from "../support/engines.js";
+import { cleanUpAfterEach } from "./clean-up.js";
 import { cleared, dockerOf, environment, manifestOf, soon } from "./engine-docker.js";
 
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 onEachEngine(
   (engine) => {
