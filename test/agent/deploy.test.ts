@@ -20,6 +20,10 @@ onEachEngine((engine) => {
     await world?.remove();
   });
 
+  /** In every image: else the engine has them from an earlier run, or from a first try. */
+  let salt = "";
+  const salted = (changes: Record<string, string> = {}) =>
+    shop({ "front/salt": salt, "back/salt": salt, ...changes });
   const planOf = (events: readonly StoredEvent[]) => {
     const { services } = events.find(({ type }) => type === "deployment.plan") as unknown as {
       services: { name: string; action: string; url: string | null }[];
@@ -33,7 +37,8 @@ onEachEngine((engine) => {
   };
 
   test("a pull request becomes running containers, each thing that is the same is built once, and all of it is told in order", async () => {
-    const commit = world.push(1, shop());
+    salt = `${Math.random()}\n`;
+    const commit = world.push(1, salted());
     const { deployment, events } = await deploy(1);
     expect(deployment).toMatchObject({ state: "running", commit, error: null, attempt: 1 });
     expect(deployment.url).toMatch(new RegExp(`^http://pr-1-${world.project}\\.localhost(:\\d+)?$`));
@@ -76,7 +81,7 @@ onEachEngine((engine) => {
     ).trim();
 
   test("another pull request of the same files, or one whose change nobody builds, solves nothing", async () => {
-    world.push(2, shop({ "README.md": "changed\n" }));
+    world.push(2, salted({ "README.md": "changed\n" }));
     const { deployment, events } = await deploy(2);
     expect(deployment.state).toBe("running");
     expect(planOf(events)).toEqual({ front: "reuse", back: "reuse", again: "reuse", store: "reuse" });
@@ -84,11 +89,12 @@ onEachEngine((engine) => {
   });
 
   test("a change builds what it touches and nothing else", async () => {
-    world.push(1, shop({ "front/index.html": "two\n" }));
+    const two = `two ${Math.random()}\n`;
+    world.push(1, salted({ "front/index.html": two }));
     const { deployment, events } = await deploy(1);
     expect(planOf(events)).toEqual({ front: "build", back: "reuse", again: "reuse", store: "reuse" });
     const front = await containerOf("front", deployment.environment.id);
-    expect(await docker(engine, ["exec", front, "cat", "/www/index.html"])).toBe("two\n");
+    expect(await docker(engine, ["exec", front, "cat", "/www/index.html"])).toBe(two);
     const states = events
       .filter(({ type }) => type === "service.state")
       .map(({ service, state }) => `${service} ${state}`);
@@ -137,7 +143,8 @@ onEachEngine((engine) => {
       },
       configs: { note: { content: "of ${GALLEY_PROJECT}" } },
     };
-    world.push(8, { "compose.yaml": JSON.stringify(compose), "site/page": "here\n" });
+    const page = `here ${Math.random()}`;
+    world.push(8, { "compose.yaml": JSON.stringify(compose), "site/page": `${page}\n` });
     const { deployment, events } = await deploy(8);
     expect(deployment).toMatchObject({ state: "running", error: null });
     expect(planOf(events)).toEqual({ web: "build" });
@@ -148,7 +155,7 @@ onEachEngine((engine) => {
     expect(notes).toContainEqual(expect.stringContaining("FROM busybox"));
     const web = await containerOf("web", deployment.environment.id);
     const said = ["exec", web, "sh", "-c", 'cat /www/page /www/note; echo " $URL $NUMBER $PRICE"'];
-    expect(await docker(engine, said)).toBe(`here\nof ${world.project} ${deployment.url} 8 1 $\n`);
+    expect(await docker(engine, said)).toBe(`${page}\nof ${world.project} ${deployment.url} 8 1 $\n`);
     expect(planOf((await deploy(8)).events)).toEqual({ web: "reuse" });
   });
 
@@ -255,7 +262,7 @@ onEachEngine((engine) => {
     ).trim();
 
   test("terminating removes everything of an environment and nothing of the others", async () => {
-    for (const pr of [8, 9]) world.push(pr, shop());
+    for (const pr of [8, 9]) world.push(pr, salted());
     await deploy(8);
     const { deployment } = await deploy(9);
     const other = await containerOf("front", deployment.environment.id);

@@ -3,8 +3,9 @@ import { readdirSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { docker, labEngines, labRegistry } from "../support/engines.js";
+import { standing } from "../support/standing.js";
 import { idle, manifest, slow } from "./files.js";
 import {
   bundleAgent,
@@ -26,11 +27,14 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
   let removeBundle = () => {};
   beforeAll(async () => {
     removeBundle = await bundleAgent();
-    world = await startWorld(engine);
   });
-  afterAll(async () => {
-    await world?.remove();
-    removeBundle();
+  afterAll(() => removeBundle());
+  const worldStands = standing(
+    () => startWorld(engine),
+    (one) => one.remove(),
+  );
+  beforeEach(async () => {
+    world = await worldStands();
   });
   const started = new Set<LocalAgent>();
   const stop = async (agent: LocalAgent) => {
@@ -63,9 +67,9 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
 
   test("a rotated and a revoked token keep the agent from starting, and it says which and where to get another", async () => {
     const rotated = await world.agent("rotated");
-    await world.call("POST", `/agents/${await agentId("rotated")}/rotate`);
+    await world.call("POST", `/agents/${await agentId(rotated.name)}/rotate`);
     const revoked = await world.agent("gone");
-    await world.call("DELETE", `/agents/${await agentId("gone")}`);
+    await world.call("DELETE", `/agents/${await agentId(revoked.name)}`);
     for (const [identity, words] of [
       [rotated, /newer bootstrap token/],
       [revoked, /revoked/],

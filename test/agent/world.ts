@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -17,6 +17,7 @@ import { startServerOf } from "../../src/server/start.js";
 import { poolOf } from "../preview/engine-docker.js";
 import { startBus, type TestBus, testLog } from "../support/bus.js";
 import type { Certificates } from "../support/certificates.js";
+import { emptyPglite } from "../support/databases.js";
 import { docker, type LabEngine } from "../support/engines.js";
 import { commitFolder, type GitServer, serveGit } from "../support/git-server.js";
 
@@ -73,7 +74,8 @@ export interface World {
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** Commits these files, replacing those before, and points the pull request's head at the commit. */
   push(pr: number, files: Record<string, string>): string;
-  agent(name: string): Promise<TestAgent>;
+  /** A new agent, whose name begins with this. */
+  agent(kind: string): Promise<TestAgent>;
   start(agent: TestAgent, env?: Record<string, string>): Promise<LocalAgent>;
   spawn(agent: TestAgent, env?: Record<string, string>): AgentProcess;
   deploy(pr: number, options?: object): Promise<Deployment>;
@@ -112,6 +114,7 @@ export async function startWorld(
     ...(certificates ? { GALLEY_NATS_CA: certificates.caFile } : {}),
     GALLEY_HOST: "127.0.0.1",
   });
+  cpSync(await emptyPglite(), join(root, "server", "db"), { recursive: true });
   let server: RunningServer | undefined;
   let token = "";
   let port = 0;
@@ -218,7 +221,9 @@ export async function startWorld(
       }
       return commitFolder(folder, join(repositories, "app.git"), `refs/pull/${pr}/head`);
     },
-    agent: async (name) => {
+    agent: async (kind) => {
+      // A test's second try meets what its first one has left.
+      const name = `${kind}-${randomBytes(3).toString("hex")}`;
       const { token: bootstrapToken } = await call<{ token: string }>("POST", "/agents", { name });
       const dataDirectory = mkdtempSync(join(root, `agent-${name}-`));
       const pool = poolOf(engine);
@@ -237,6 +242,8 @@ export async function startWorld(
           GALLEY_DATA_DIR: dataDirectory,
           GALLEY_HEALTH_PORT: "0",
           GALLEY_SWITCH_SECONDS: "1",
+          // One that a failed test leaves in the middle of something is not waited for until that is done.
+          GALLEY_DRAIN_SECONDS: "90",
           // The engine's rules are not those of the machine that the test runs on.
           GALLEY_FIREWALL: "off",
           ...(pool ? { GALLEY_PREVIEW_POOL: pool } : {}),

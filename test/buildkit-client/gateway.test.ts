@@ -8,6 +8,7 @@ import {
   createFilesTree,
   sourceDefinition,
 } from "../../src/buildkit/index.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { onEachEngine } from "../support/engines.js";
 
 onEachEngine((engine) => {
@@ -117,8 +118,8 @@ onEachEngine((engine) => {
     const running = new RegExp(`^sleep ${seconds}$`, "m");
     const abort = new AbortController();
     const aborted = exec({ args: ["sleep", String(seconds)], signal: abort.signal });
-    const rejected = expect(aborted).rejects.toMatchObject({ code: "cancelled" });
-    await expect.poll(processes, { timeout: 10_000 }).toMatch(running);
+    const rejected = awaitedLater(expect(aborted).rejects.toMatchObject({ code: "cancelled" }));
+    await expect.poll(processes).toMatch(running);
     abort.abort();
     await rejected;
     await expect.poll(processes).not.toMatch(running);

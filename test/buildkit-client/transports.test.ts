@@ -185,7 +185,7 @@ call.end();
       await expectToBuild(client);
       client.close();
       // The execs end with their connections.
-      await expect.poll(() => docker(engine, ["top", name]), { timeout: 10_000 }).not.toContain("dial-stdio");
+      await expect.poll(() => docker(engine, ["top", name])).not.toContain("dial-stdio");
     } finally {
       await docker(engine, ["rm", "-f", name]);
     }

@@ -19,6 +19,7 @@ import { deploymentsPart } from "../../src/server/deployments-part.js";
 import { createLog } from "../../src/server/http/index.js";
 import { parseConfig, type RunningServer } from "../../src/server/index.js";
 import { startServerOf } from "../../src/server/start.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { type TestBus, testBus } from "../support/bus.js";
 import { logsOf, startCluster, type TestCluster } from "../support/cluster.js";
 import { type NatsServer, natsVersions } from "../support/nats.js";
@@ -164,16 +165,23 @@ describe.each(versions)("a cluster of three nats-servers %s", (version) => {
     }
   });
 
+  let waiting = 0;
   test("a waiting agent gets its job though the leader of its consumer dies", async () => {
-    const agent = await bus.connectAgent("a2");
-    await ensureJobConsumer(server, "a2", { signal: soon() });
-    const queue = openJobQueue({ connection: agent.connection, agent: "a2", log: bus.log });
-    const next = queue.next(soon());
-    const node = await killLeader({ consumer: jobConsumer("a2") });
+    waiting += 1;
+    const id = `waiting${waiting}`;
+    const agent = await bus.connectAgent(id);
+    await ensureJobConsumer(server, id, { signal: soon() });
+    const queue = openJobQueue({ connection: agent.connection, agent: id, log: bus.log });
+    const next = awaitedLater(queue.next(soon()));
+    const node = await killLeader({ consumer: jobConsumer(id) });
+    onTestFinished(async () => {
+      queue.close();
+      await node.up();
+    });
     const publish = async () => {
       for (;;)
         try {
-          return await publishJob(server, "a2", { v: 1, deployment: "d1", kind: "deploy" });
+          return await publishJob(server, id, { v: 1, deployment: "d1", kind: "deploy" });
         } catch (error) {
           if ((error as { code: string }).code !== "bus_unreachable") throw error;
         }
@@ -182,8 +190,6 @@ describe.each(versions)("a cluster of three nats-servers %s", (version) => {
     const job = await next;
     expect(job.message.deployment).toBe("d1");
     expect(await job.ack(soon())).toBe(true);
-    await node.start();
-    queue.close();
   });
 
   test("a revoked agent is cut from whichever node it is connected to", async () => {

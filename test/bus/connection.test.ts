@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import {
   type BusConnection,
   connectBus,
@@ -44,6 +44,7 @@ describe.each(await natsVersions())("nats-server %s", (version) => {
     bus = await startBus(version);
   });
   afterAll(() => bus.remove());
+  afterEach(() => bus.server.up());
 
   test("a connection says when it is lost and when it is back, and its subscriptions are there again", async () => {
     const connection = await bus.connectServer();
@@ -89,7 +90,7 @@ describe.each(await natsVersions())("nats-server %s", (version) => {
   });
 
   test("at the end of its credential a connection is cut, and it comes back with a newer one", async () => {
-    const agent = await bus.connectAgent("expiring", { expiresAt: new Date(Date.now() + 2_000) });
+    const agent = await bus.connectAgent("expiring", { expiresAt: new Date(Date.now() + 4_000) });
     await next(agent.connection, "refused");
     const back = next(agent.connection, "back");
     agent.jwt = await issueAgentCredential(bus.keys, {
@@ -128,7 +129,7 @@ describe.each(await natsVersions())("nats-server %s", (version) => {
         inbox: subjects.inbox(agent.id),
         name: agent.id,
         log: testLog(),
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(90_000),
       });
     let back = next(system, "back");
     await bus.server.kill();
@@ -162,7 +163,7 @@ describe.each(await natsVersions())("nats-server %s", (version) => {
       inbox: subjects.inbox("a1"),
       name: "a1",
       log,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(90_000),
     });
     const error = await failed.catch((error: unknown) => error as Error);
     expect(error).toMatchObject({ code: "bus_refused" });
@@ -182,7 +183,7 @@ describe("without a bus", () => {
     inbox: "_INBOX_a1",
     name: "a1",
     log: testLog(),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(90_000),
     connectTimeoutMs: 700,
   });
 

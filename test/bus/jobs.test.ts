@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { nanos } from "nats";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import {
   type BusConnection,
   deleteJob,
@@ -17,11 +17,12 @@ import {
   streams,
   subjects,
 } from "../../src/bus/index.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { startBus, type TestBus, testLog } from "../support/bus.js";
 import { natsVersions } from "../support/nats.js";
 
 const deploy = (deployment: string): JobMessage => ({ v: 1, deployment, kind: "deploy" });
-const soon = () => AbortSignal.timeout(20_000);
+const soon = () => AbortSignal.timeout(90_000);
 
 /** Asks again until it is so; the bus gives no event for it. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
@@ -42,6 +43,7 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
     await ensureStreams(server);
   });
   afterAll(() => bus.remove());
+  afterEach(() => bus.server.up());
 
   const newAgent = async (maxDeliver?: number) => {
     agents += 1;
@@ -54,7 +56,7 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
 
   test("a job reaches its agent, and is gone from the queue when it is acknowledged", async () => {
     const { id, queue } = await newAgent();
-    const next = queue.next(soon());
+    const next = awaitedLater(queue.next(soon()));
     await publishJob(server, id, deploy("d1"));
     const job = await next;
     expect(job.message).toEqual(deploy("d1"));
@@ -78,7 +80,7 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
     expect(await inspectJobQueue(server, id)).toMatchObject({ pending: 1, unacknowledged: 2 });
     await (await queue.next(soon())).ack();
     const stop = new AbortController();
-    const given = queue.next(stop.signal);
+    const given = awaitedLater(queue.next(stop.signal));
     await until(async () => (await waiting()) === 1);
     stop.abort(new Error("drained"));
     await expect(given).rejects.toThrow("drained");
@@ -90,7 +92,7 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
       const stop = new AbortController();
       const given = queue.next(stop.signal).catch(() => undefined);
       if (round % 2 === 0) await until(async () => (await inspectJobQueue(server, id))!.waiting === 1);
-      const published = publishJob(server, id, deploy(`d${round}`)); // may cross the abort
+      const published = awaitedLater(publishJob(server, id, deploy(`d${round}`))); // may cross the abort
       stop.abort();
       const job = (await given) ?? (await queue.next(soon()));
       expect(job.message.deployment).toBe(`d${round}`);
@@ -114,10 +116,11 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
   test("what an agent leaves lying is delivered again, and what it works on is not", async () => {
     const { id, queue } = await newAgent();
     const manager = await server.nats.jetstreamManager();
-    await manager.consumers.update(streams.jobs, jobConsumer(id), { ack_wait: nanos(1_500) });
+    await manager.consumers.update(streams.jobs, jobConsumer(id), { ack_wait: nanos(2_500) });
     await publishJob(server, id, deploy("d1"));
     const first = await queue.next(soon());
     const working = setInterval(first.working, 300);
+    onTestFinished(() => clearInterval(working));
     const given = queue.next(AbortSignal.timeout(4_000)).catch(() => undefined);
     expect(await given).toBeUndefined();
     clearInterval(working);
@@ -203,10 +206,11 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
   });
 
   test("an agent that waits gets its consumer and its job later", async () => {
-    const id = "early";
+    agents += 1;
+    const id = `early${agents}`;
     const { connection } = await bus.connectAgent(id);
     const queue = openJobQueue({ connection, agent: id, log: testLog() });
-    const next = queue.next(soon());
+    const next = awaitedLater(queue.next(soon()));
     await publishJob(server, id, deploy("d1"));
     await ensureJobConsumer(server, id);
     await (await next).ack();
@@ -214,10 +218,10 @@ describe.each(await natsVersions())("jobs on nats-server %s", (version) => {
 
   test("a waiting agent gets what is published after the bus was killed and started again", async () => {
     const { id, queue } = await newAgent();
-    const next = queue.next(soon());
+    const next = awaitedLater(queue.next(soon()));
     await until(async () => (await inspectJobQueue(server, id))!.waiting === 1);
     await bus.server.kill();
-    const published = publishJob(server, id, deploy("d1"));
+    const published = awaitedLater(publishJob(server, id, deploy("d1")));
     await bus.server.start();
     await published;
     const job = await next;

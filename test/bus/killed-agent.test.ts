@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type BusConnection, ensureStreams, openSpool } from "../../src/bus/index.js";
 import { startBus, type TestAgent, type TestBus } from "../support/bus.js";
 import { eventsOf, range, seqs, stored } from "./events.js";
@@ -33,6 +33,12 @@ beforeAll(async () => {
   server = await bus.connectServer();
   agent = await bus.connectAgent("a1");
   await ensureStreams(server);
+});
+/** In what a try names: the stream keeps what an earlier one has sent. */
+let tries = 0;
+beforeEach(async () => {
+  tries += 1;
+  await bus.server.up();
 });
 afterAll(async () => {
   await bus.remove();
@@ -63,8 +69,9 @@ async function killedAgent(
 }
 
 test("an agent killed with a full spool, while the bus is away, loses nothing that it had flushed", async () => {
-  const directory = join(folder, "away");
-  const flushed = await killedAgent("d1", directory, {
+  const directory = join(folder, `away${tries}`);
+  const deployment = `d${tries}`;
+  const flushed = await killedAgent(deployment, directory, {
     ready: () => bus.server.kill(),
     enough: (flushed) => flushed >= 20_000,
   });
@@ -77,9 +84,9 @@ test("an agent killed with a full spool, while the bus is away, loses nothing th
     log: bus.log,
   });
   expect(spool.unsent).toBeGreaterThanOrEqual(20_000);
-  await spool.sent(AbortSignal.timeout(60_000));
+  await spool.sent(AbortSignal.timeout(120_000));
   const { events, messageIds } = await stored(server, "LOGS");
-  const arrived = seqs(events, "d1");
+  const arrived = seqs(events, deployment);
   expect(arrived.length).toBeGreaterThanOrEqual(flushed);
   expect(arrived).toEqual(range(1, arrived.length));
   expect(new Set(messageIds).size).toBe(messageIds.length);
@@ -88,9 +95,10 @@ test("an agent killed with a full spool, while the bus is away, loses nothing th
 });
 
 test("an agent killed again and again while it sends doubles nothing and loses nothing that it had flushed", async () => {
-  const directory = join(folder, "sending");
+  const directory = join(folder, `sending${tries}`);
   const flushed: Record<string, number> = {};
-  for (const deployment of ["k1", "k2", "k3"])
+  const last = `k${tries}-last`;
+  for (const deployment of ["k1", "k2", "k3"].map((name) => `${name}-${tries}`))
     flushed[deployment] = await killedAgent(deployment, directory, { enough: (count) => count >= 4_000 });
   const spool = await openSpool({
     directory,
@@ -99,15 +107,15 @@ test("an agent killed again and again while it sends doubles nothing and loses n
     maxBytes: 256 * 1024 * 1024,
     log: bus.log,
   });
-  spool.append(eventsOf("a1", "k4").log());
-  await spool.sent(AbortSignal.timeout(60_000));
+  spool.append(eventsOf("a1", last).log());
+  await spool.sent(AbortSignal.timeout(120_000));
   const { events, messageIds } = await stored(server, "LOGS");
   for (const [deployment, count] of Object.entries(flushed)) {
     const arrived = seqs(events, deployment);
     expect(arrived.length).toBeGreaterThanOrEqual(count);
     expect(arrived).toEqual(range(1, arrived.length));
   }
-  expect(seqs(events, "k4")).toEqual([1]);
+  expect(seqs(events, last)).toEqual([1]);
   expect(new Set(messageIds).size).toBe(messageIds.length);
   await spool.close();
 });

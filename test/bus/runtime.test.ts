@@ -123,7 +123,7 @@ test("a reader that goes away ends it on both sides", async () => {
 });
 
 test("nobody else can answer for an agent", async () => {
-  const { first, say, close } = await asked({ silenceMs: 1_000 });
+  const { first, say, close } = await asked();
   say({ n: 1, type: "lines", lines: [{ ...line, text: "forged" }] }, mallory, "a1");
   await mallory.connection.nats.flush();
   say({ n: 1, type: "lines", lines: [line] });

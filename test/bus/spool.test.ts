@@ -1,13 +1,13 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type BusConnection, ensureStreams, openSpool, type Spool } from "../../src/bus/index.js";
 import { startBus, type TestAgent, type TestBus, testLog } from "../support/bus.js";
 import { natsVersions } from "../support/nats.js";
 import { eventsOf, range, seqs, stored } from "./events.js";
 
-const soon = () => AbortSignal.timeout(60_000);
+const soon = () => AbortSignal.timeout(120_000);
 
 describe.each(await natsVersions())("the spool on nats-server %s", (version) => {
   let bus: TestBus;
@@ -20,6 +20,11 @@ describe.each(await natsVersions())("the spool on nats-server %s", (version) => 
     agent = await bus.connectAgent("a1");
   });
   afterAll(() => bus.remove());
+  const opened: Spool[] = [];
+  afterEach(async () => {
+    await bus.server.up();
+    for (const spool of opened.splice(0)) await spool.close();
+  });
   beforeEach(async () => {
     await ensureStreams(server);
     const manager = await server.nats.jetstreamManager();
@@ -29,8 +34,12 @@ describe.each(await natsVersions())("the spool on nats-server %s", (version) => 
     return () => rm(directory, { recursive: true, force: true });
   });
 
-  const open = (maxBytes = 64 * 1024 * 1024): Promise<Spool> =>
-    openSpool({ directory, connection: agent.connection, agent: "a1", maxBytes, log: bus.log });
+  const open = async (maxBytes = 64 * 1024 * 1024): Promise<Spool> => {
+    const { connection } = agent;
+    const spool = await openSpool({ directory, connection, agent: "a1", maxBytes, log: bus.log });
+    opened.push(spool);
+    return spool;
+  };
   let names = 0;
   const deployment = () => `${version.replace(".", "-")}-d${++names}`;
   const backAgain = () => {
@@ -92,6 +101,7 @@ describe.each(await natsVersions())("the spool on nats-server %s", (version) => 
       for (const { log } of made) for (let line = 0; line < 120; line += 1) spool.append(log());
       appended += 120;
     }, 5);
+    onTestFinished(() => clearInterval(loading));
     for (let kills = 0; kills < 4; kills += 1) {
       const until = appended + 3_000;
       while (appended < until) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -120,7 +130,8 @@ describe.each(await natsVersions())("the spool on nats-server %s", (version) => 
     await spool.flush(soon());
     const other = deployment();
     spool.append(eventsOf("a1", other).finished());
-    for (;;) {
+    for (const signal = soon(); ; ) {
+      signal.throwIfAborted();
       const { events } = await stored(server, "EVENTS");
       if (seqs(events, other).length > 0) {
         expect(seqs(events, id)).toEqual([51]);

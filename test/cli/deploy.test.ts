@@ -1,10 +1,10 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { type BuildEvent, BuildEvents, BuildKitError } from "../../src/buildkit/index.js";
 import { subjects } from "../../src/bus/index.js";
 import { recorded, timeOf } from "../progress/recorded.js";
 import { publish, type TestAgent, type Work } from "../queue/agent.js";
-import { quick, startWorld, type World } from "../queue/world.js";
+import { quick, standingWorld, type World } from "../queue/world.js";
 import { createPerson, embedded, type Person } from "./remote.js";
 
 let pr = 0;
@@ -69,18 +69,18 @@ let world: World;
 let agent: TestAgent;
 let person: Person;
 let way: Awaited<ReturnType<typeof cuttable>>;
-beforeAll(async () => {
-  // The agents of these tests do not say what they run.
-  world = await startWorld(databases, { ...quick, forgottenMs: 600_000, unclaimedMs: 600_000 });
-  agent = await world.agent("one", { slots: 100 });
+// Called last, as hooks of the end are in the other order.
+afterAll(() => databases.remove());
+// The agents of these tests do not say what they run.
+const standing = standingWorld(databases, { ...quick, forgottenMs: 600_000, unclaimedMs: 600_000 });
+beforeEach(async () => {
+  ({ world, agent } = await standing());
   way = await cuttable(() => new URL(world.url));
   person = createPerson({ GALLEY_URL: way.url, GALLEY_TOKEN: world.token });
 });
-afterAll(async () => {
+afterEach(() => {
   way?.close();
   person?.remove();
-  await world?.remove();
-  databases.remove();
 });
 
 /** The command, and the job that it has led to. */

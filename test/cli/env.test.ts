@@ -1,24 +1,22 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { onCommand, type RuntimeReply, sendRuntime } from "../../src/bus/index.js";
 import { logEvent, type TestAgent } from "../queue/agent.js";
-import { quick, startWorld, type World } from "../queue/world.js";
+import { quick, standingWorld, type World } from "../queue/world.js";
 import { createPerson, embedded, type Person } from "./remote.js";
 
 const databases = embedded();
 let world: World;
 let agent: TestAgent;
 let person: Person;
-beforeAll(async () => {
-  // The agents of these tests do not say what they run.
-  world = await startWorld(databases, { ...quick, forgottenMs: 600_000, unclaimedMs: 600_000 });
-  agent = await world.agent("one", { slots: 100 });
+// Called last, as hooks of the end are in the other order.
+afterAll(() => databases.remove());
+// The agents of these tests do not say what they run.
+const standing = standingWorld(databases, { ...quick, forgottenMs: 600_000, unclaimedMs: 600_000 });
+beforeEach(async () => {
+  ({ world, agent } = await standing());
   person = createPerson({ GALLEY_URL: world.url, GALLEY_TOKEN: world.token });
 });
-afterAll(async () => {
-  person?.remove();
-  await world?.remove();
-  databases.remove();
-});
+afterEach(() => person?.remove());
 
 let pr = 0;
 const url = "http://pr-1-shop.localhost:8000";

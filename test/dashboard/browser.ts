@@ -35,7 +35,7 @@ export async function openPage(browser: Browser, options: PageOptions): Promise<
     colorScheme: dark ? "dark" : "light",
     locale: "en-GB",
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   if (options.session !== undefined)
     await context.addCookies([{ name: "galley_session", value: options.session, url }]);
   const faults: string[] = [];

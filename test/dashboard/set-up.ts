@@ -1,8 +1,8 @@
 // What the tests of the dashboard share: a browser, a real server, bus and Postgres, and an agent that tells what a test wants.
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { TestAgent, Work } from "../queue/agent.js";
-import { quick, startWorld, type World } from "../queue/world.js";
+import { quick, standingWorld, type World } from "../queue/world.js";
 import { type PostgresServer, startPostgres } from "../support/postgres.js";
 import { openPage, session, startBrowser, type Watched } from "./browser.js";
 import { type Story, story } from "./story.js";
@@ -36,28 +36,32 @@ export function dashboard() {
 
   beforeAll(async () => {
     [browser, postgres] = await Promise.all([startBrowser(), startPostgres()]);
-    database = await postgres.database();
-    const databases = {
-      kind: "postgres",
-      directory: () => "",
-      fresh: async () => ({ url: database }),
-    } as const;
-    // However slow the machine is: what a test leaves alone stays as it is.
-    const never = 3600_000;
-    world = await startWorld(databases, {
-      ...quick,
-      forgottenMs: never,
-      unclaimedMs: never,
-      lostMs: never,
-      goneMs: never,
-    });
-    agent = await world.agent("one", { slots: 100 });
-    cookie = await session(world.url);
   });
   afterAll(async () => {
-    await world?.remove();
     await postgres?.remove();
     await browser?.close();
+  });
+  const databases = {
+    kind: "postgres",
+    directory: () => "",
+    fresh: async () => {
+      database = await there(postgres).database();
+      return { url: database };
+    },
+  } as const;
+  // However slow the machine is: what a test leaves alone stays as it is.
+  const never = 3600_000;
+  const standing = standingWorld(databases, {
+    ...quick,
+    forgottenMs: never,
+    unclaimedMs: never,
+    lostMs: never,
+    goneMs: never,
+  });
+  beforeEach(async () => {
+    const stands = await standing();
+    if (stands.world !== world) cookie = await session(stands.world.url);
+    ({ world, agent } = stands);
   });
   afterEach(async () => {
     // Whatever a test looks at: no fault of a script, nothing that the content policy refuses, no other host is asked.

@@ -71,7 +71,7 @@ export async function askUntil(
   wanted: (answer: Answer) => boolean,
   path = "/who",
 ): Promise<Answer> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 90_000;
   for (;;) {
     const answer = await askHost(port, host, path);
     if (wanted(answer)) return answer;

@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { type Docker, inspectContainer } from "../../src/docker/index.js";
-import { startIngress } from "../../src/ingress/index.js";
 import {
   hibernateEnvironment,
   hostsOf,
@@ -14,7 +13,9 @@ import {
   wakeEnvironment,
   watchServices,
 } from "../../src/preview/index.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { docker as cli, labName, onEachEngine } from "../support/engines.js";
+import { cleanUpAfterEach, ingressOn } from "./clean-up.js";
 import {
   askHost,
   askUntil,
@@ -26,10 +27,7 @@ import {
   soon,
 } from "./engine-docker.js";
 
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
+const cleanUp = cleanUpAfterEach();
 
 const web = { kind: "web", image: "busybox", command: ["sh", "-c", serve("web")], expose: 8080 };
 const idle = { image: "busybox", command: ["sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait"] };
@@ -67,35 +65,31 @@ onEachEngine(
       );
       const running = await startEnvironment(docker, one.manifest, { ...one.options, hosts, publicNetwork });
       const front = running.services.get("front")?.container ?? "";
-      const abort = new AbortController();
-      const log = { info: () => {}, warn: () => {} };
-      const ingress = await startIngress({ docker, port: 0, log, signal: abort.signal });
-      cleanUp.push(() => {
-        abort.abort();
-        return ingress.closed;
-      });
+      const port = await ingressOn(docker, cleanUp);
       const [{ host } = { host: "" }] = [...hosts.values()];
-      expect((await askHost(ingress.port, host)).body).toBe("slow\n");
+      expect((await askHost(port, host)).body).toBe("slow\n");
 
       expect(await hibernateEnvironment(docker, one.owner, soon())).toBe(2);
       expect(await hibernateEnvironment(docker, one.owner, soon())).toBe(0);
       expect(await inspectContainer(docker, front, soon())).toMatchObject({ running: false });
-      await askUntil(ingress.port, host, ({ status }) => status === 404);
+      await askUntil(port, host, ({ status }) => status === 404);
       const networks = async () =>
         Object.keys((await inspectContainer(docker, proxy, soon()))?.addresses ?? {});
       await reconnectProxy(docker, one.owner.agent, publicNetwork, soon());
       expect(await networks()).toEqual([publicNetwork]);
 
       const states: string[] = [];
-      const waking = wakeEnvironment(
-        docker,
-        one.owner,
-        { publicNetwork, onState: (service, state) => states.push(`${service} ${state}`) },
-        soon(),
+      const waking = awaitedLater(
+        wakeEnvironment(
+          docker,
+          one.owner,
+          { publicNetwork, onState: (service, state) => states.push(`${service} ${state}`) },
+          soon(),
+        ),
       );
       // Nobody is sent to a container that only runs: there is no route until it answers.
       const answers: number[] = [];
-      await askUntil(ingress.port, host, ({ status }) => {
+      await askUntil(port, host, ({ status }) => {
         answers.push(status);
         return status === 200;
       });
@@ -152,6 +146,7 @@ onEachEngine(
 
       const numbers: number[] = [];
       const abort = new AbortController();
+      let restarting: Promise<unknown> = Promise.resolve();
       const following = (async () => {
         const lines = serviceLogs(docker, one.owner, {
           service: "counter",
@@ -161,11 +156,14 @@ onEachEngine(
         for await (const { text } of lines) {
           numbers.push(Number(text.split(" ")[1]));
           if (numbers.length === 10)
-            void cli(engine, ["restart", "-t", "0", running.services.get("counter")?.container ?? ""]);
+            restarting = awaitedLater(
+              cli(engine, ["restart", "-t", "0", running.services.get("counter")?.container ?? ""]),
+            );
           if (numbers.length === 30) break;
         }
       })();
       await following;
+      await restarting;
       expect(numbers).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
       abort.abort();
     });
@@ -218,16 +216,18 @@ onEachEngine(
       const events: ServiceEvent[] = [];
       const told = new EventTarget();
       const abort = new AbortController();
-      const watching = watchServices(
-        docker,
-        one.owner.agent,
-        (event) => {
-          events.push(event);
-          told.dispatchEvent(new Event("told"));
-        },
-        abort.signal,
-      );
       cleanUp.push(() => abort.abort());
+      const watching = awaitedLater(
+        watchServices(
+          docker,
+          one.owner.agent,
+          (event) => {
+            events.push(event);
+            told.dispatchEvent(new Event("told"));
+          },
+          abort.signal,
+        ),
+      );
       const until = async (service: string, type: ServiceEvent["type"]) => {
         const limit = soon(60_000);
         for (;;) {
@@ -254,7 +254,9 @@ onEachEngine(
       await cli(engine, ["restart", "-t", "1", of("idle")]);
       await cli(engine, ["exec", of("crash"), "touch", "/crash"]);
       const before = events.length;
-      while (!events.slice(before).some(({ service }) => service === "crash")) await once(told, "told");
+      const limit = soon(60_000);
+      while (!events.slice(before).some(({ service }) => service === "crash"))
+        await once(told, "told", { signal: limit });
       expect(events.filter(({ service }) => service === "idle")).toEqual([]);
       abort.abort();
       await watching;

@@ -93,7 +93,7 @@ export async function createTestAgent(
     inbox: subjects.inbox(id),
     name: id,
     log: bus.log,
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(90_000),
   });
   const commands: AgentCommand[] = [];
   const hearing = await onCommand({
@@ -130,14 +130,14 @@ export async function createTestAgent(
       say();
     },
     hush: () => clearInterval(beating),
-    next: () => jobs.next(AbortSignal.timeout(20_000)),
+    next: () => jobs.next(AbortSignal.timeout(90_000)),
     claim,
     handBack: (deployment, attempt) =>
       request(connection, id, "hand-back", { v: 1, deployment, attempt }, handBackReply),
     sync: (running, environments, more = {}) =>
       request(connection, id, "sync", { v: 1, running, environments, ...more }, syncReply),
     take: async () => {
-      const message = await jobs.next(AbortSignal.timeout(20_000));
+      const message = await jobs.next(AbortSignal.timeout(90_000));
       const reply = await claim(message.message.deployment);
       if (!reply.granted) throw new Error(`the claim was refused: ${reply.reason}`);
       return work(connection, id, message, reply);
@@ -165,7 +165,7 @@ export function work(
   const settle = async () => {
     if (settled) return;
     settled = true;
-    await message.ack(AbortSignal.timeout(10_000));
+    await message.ack(AbortSignal.timeout(60_000));
   };
   const events: Work["events"] = (...bodies) =>
     bodies.map((body) => {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { createAgentKey, signAsAgent } from "../../src/bus/index.js";
 import { onEachDatabase } from "../support/databases.js";
+import { standing } from "../support/standing.js";
 import { type Admission, createTestAgent, exchange } from "./agent.js";
 import { quick, startWorld, type World } from "./world.js";
 
@@ -11,10 +12,13 @@ interface Made {
 
 onEachDatabase((databases) => {
   let world: World;
-  beforeAll(async () => {
-    world = await startWorld(databases, quick);
+  const worldStands = standing(
+    () => startWorld(databases, quick),
+    (one) => one.remove(),
+  );
+  beforeEach(async () => {
+    world = await worldStands();
   });
-  afterAll(() => world?.remove());
 
   const make = async (name: string) => (await world.call<Made>("POST", "/agents", { name })).body;
   const introduce = async (token: string, key = createAgentKey()) => {

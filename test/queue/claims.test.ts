@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { onEachDatabase } from "../support/databases.js";
 import { stateEvent, type TestAgent, work } from "./agent.js";
-import { projectSecret, quick, startWorld, type World } from "./world.js";
+import { projectSecret, quick, standingWorld, type World } from "./world.js";
 
 let pr = 100;
 
 onEachDatabase((databases) => {
   let world: World;
   let agent: TestAgent;
-  beforeAll(async () => {
-    world = await startWorld(databases, { ...quick, forgottenMs: 60_000, unclaimedMs: 60_000 });
-    agent = await world.agent("one", { slots: 100 });
+  const standing = standingWorld(databases, { ...quick, forgottenMs: 60_000, unclaimedMs: 60_000 });
+  beforeEach(async () => {
+    ({ world, agent } = await standing());
   });
-  afterAll(() => world?.remove());
 
   /** A deployment in an environment of its own whose job this agent holds. */
   const held = async () => {

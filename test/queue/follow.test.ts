@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { onEachDatabase } from "../support/databases.js";
 import { stateEvent, type TestAgent, type Work } from "./agent.js";
-import { quick, startWorld, type World } from "./world.js";
+import { quick, standingWorld, type World } from "./world.js";
 
 interface Frame {
   readonly event: string;
@@ -13,11 +13,10 @@ let pr = 400;
 onEachDatabase((databases) => {
   let world: World;
   let agent: TestAgent;
-  beforeAll(async () => {
-    world = await startWorld(databases, { ...quick, forgottenMs: 60_000, unclaimedMs: 60_000 });
-    agent = await world.agent("one", { slots: 100 });
+  const standing = standingWorld(databases, { ...quick, forgottenMs: 60_000, unclaimedMs: 60_000 });
+  beforeEach(async () => {
+    ({ world, agent } = await standing());
   });
-  afterAll(() => world?.remove());
 
   const begin = async (): Promise<Work> => {
     await world.deploy({ pr: ++pr });

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { streams, subjects } from "../../src/bus/index.js";
 import { onEachDatabase } from "../support/databases.js";
 import { logEvent, publish, stateEvent, type TestAgent, type Work } from "./agent.js";
-import { metricsToken, projectSecret, quick, startWorld, type World } from "./world.js";
+import { metricsToken, projectSecret, quick, standingWorld, type World } from "./world.js";
 
 interface Page {
   readonly events: { cursor: number; event: Record<string, unknown> & { seq: number; type: string } }[];
@@ -14,11 +14,10 @@ let pr = 200;
 onEachDatabase((databases) => {
   let world: World;
   let agent: TestAgent;
-  beforeAll(async () => {
-    world = await startWorld(databases, { ...quick, forgottenMs: 60_000, unclaimedMs: 60_000 });
-    agent = await world.agent("one", { slots: 100 });
+  const standing = standingWorld(databases, { ...quick, forgottenMs: 60_000, unclaimedMs: 60_000 });
+  beforeEach(async () => {
+    ({ world, agent } = await standing());
   });
-  afterAll(() => world?.remove());
 
   const begin = async (): Promise<Work> => {
     await world.deploy({ pr: ++pr });
@@ -310,7 +309,7 @@ onEachDatabase((databases) => {
     for (let n = 0; n < 20; n++) await work.log(`before ${n}`);
     await world.bus.server.kill();
     await world.bus.server.start();
-    const back = Date.now() + 15_000;
+    const back = Date.now() + 90_000;
     for (;;) {
       try {
         await work.finish("running");
@@ -354,8 +353,6 @@ onEachDatabase((databases) => {
     const server = await world.bus.connectServer();
     const manager = await server.nats.jetstreamManager();
     for (const stream of [streams.events, streams.logs])
-      await expect
-        .poll(async () => (await manager.consumers.info(stream, "ingest")).num_pending, { timeout: 20_000 })
-        .toBe(0);
+      await expect.poll(async () => (await manager.consumers.info(stream, "ingest")).num_pending).toBe(0);
   });
 });

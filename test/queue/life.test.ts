@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import {
   request as askBus,
   noticeReply,
@@ -10,7 +10,7 @@ import {
 } from "../../src/bus/index.js";
 import { onEachDatabase } from "../support/databases.js";
 import type { TestAgent } from "./agent.js";
-import { projectSecret, quick, startWorld, type World } from "./world.js";
+import { projectSecret, quick, standingWorld, type World } from "./world.js";
 
 interface Environment {
   readonly id: string;
@@ -41,18 +41,22 @@ onEachDatabase((databases) => {
   let agent: TestAgent;
   /** What the agent has: an environment of which it has nothing would be deployed again. */
   const there = new Set<string>();
-  beforeAll(async () => {
-    world = await startWorld(databases, {
-      ...quick,
-      ttlMs: 24 * hour,
-      idleMs: 0,
-      forgottenMs: 1e9,
-      unclaimedMs: 1e9,
-      waking,
-    });
-    agent = await world.agent("one", { slots: 100 });
+  const standing = standingWorld(databases, {
+    ...quick,
+    ttlMs: 24 * hour,
+    idleMs: 0,
+    forgottenMs: 1e9,
+    unclaimedMs: 1e9,
+    // The clock makes leaps, and nobody is lost by them.
+    lostMs: 1e12,
+    goneMs: 1e12,
+    waking,
   });
-  afterAll(async () => world?.remove());
+  beforeEach(async () => {
+    const stands = await standing();
+    if (stands.world !== world) there.clear();
+    ({ world, agent } = stands);
+  });
 
   const running = async (number = ++pr) => {
     const { environment } = await world.deploy({ pr: number });

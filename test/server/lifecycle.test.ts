@@ -179,7 +179,7 @@ describe("with Postgres", () => {
     expect(await status("/readyz")).toBe(503);
     expect(await status("/healthz")).toBe(200);
     await postgres.start();
-    await expect.poll(() => status("/readyz"), { timeout: 30_000 }).toBe(200);
+    await expect.poll(() => status("/readyz")).toBe(200);
     expect((await server.call("GET", "/projects", undefined, { session })).status).toBe(200);
     await server.close();
   });

@@ -161,7 +161,7 @@ test.each(["while the mirror is made", "while it is brought up to date"])(
       existsSync(lock) &&
       readdirSync(lock).some((name) => statSync(join(lock, name)).size > 0) &&
       gits().length >= 2;
-    await expect.poll(filed, { timeout: 30_000 }).toBe(true);
+    await expect.poll(filed).toBe(true);
     const orphans = gits().map(({ pid }) => pid);
     child.kill("SIGKILL");
     await once(child, "close");

@@ -100,7 +100,7 @@ export function testBus(
       servers: urls,
       caFile,
       log,
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(90_000),
       ...options,
     });
     connections.push(connection);

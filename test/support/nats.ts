@@ -73,6 +73,8 @@ export interface NatsServer {
   kill(): Promise<void>;
   /** After `stop` or `kill`: the same server again, with what it has on disk; with other text, changed. */
   start(config?: string): Promise<void>;
+  /** Starts it when it is not running: a test that failed while it was away has left it so. */
+  up(): Promise<void>;
   /** Stops and removes everything. */
   remove(): Promise<void>;
 }
@@ -127,6 +129,9 @@ export async function startNats(options: NatsServerOptions): Promise<NatsServer>
     directory,
     log,
     start,
+    up: async () => {
+      if (!child) await start();
+    },
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),
     remove: async () => {
@@ -148,6 +153,6 @@ function greets(port: number): Promise<boolean> {
     socket.once("data", (data) => answer(data.toString().startsWith("INFO")));
     socket.once("error", () => answer(false));
     socket.once("close", () => answer(false));
-    socket.setTimeout(2_000, () => answer(false));
+    socket.setTimeout(10_000, () => answer(false));
   });
 }

@@ -11,7 +11,7 @@ export async function ask(
   image: string,
   port: number,
   paths: readonly string[],
-  deadlineMs = 30_000,
+  deadlineMs = 90_000,
 ): Promise<{ status: number; body: string }[]> {
   const id = (await docker(engine, ["run", "-d", "-p", `127.0.0.1::${port}`, image])).trim();
   try {
@@ -21,7 +21,7 @@ export async function ask(
       try {
         return await Promise.all(
           paths.map(async (path) => {
-            const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(5_000) });
+            const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(30_000) });
             return { status: response.status, body: await response.text() };
           }),
         );

@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { docker, labEngines } from "../support/engines.js";
 import { freePorts, natsBinary } from "../support/nats.js";
 
@@ -15,9 +15,11 @@ let root: string;
 let port = 0;
 const running: ChildProcess[] = [];
 
-beforeAll(async () => {
+beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), "galley-up-"));
   [port = 0] = await freePorts(1);
+});
+beforeAll(async () => {
   // Made as the official image is: the server alone, which is its entry point.
   const context = mkdtempSync(join(tmpdir(), "galley-nats-image-"));
   copyFileSync(await natsBinary("2.9"), join(context, "nats-server"));
@@ -27,11 +29,13 @@ beforeAll(async () => {
   await docker(engine, ["build", "-q", "-t", image, context]);
   rmSync(context, { recursive: true });
 });
-afterAll(async () => {
-  for (const child of running) child.kill("SIGKILL");
+afterEach(async () => {
+  for (const child of running.splice(0)) child.kill("SIGKILL");
   await docker(engine, ["rm", "-f", ...(await containers())]).catch(() => {});
-  await docker(engine, ["rmi", "-f", image]).catch(() => {});
   rmSync(root, { recursive: true, force: true });
+});
+afterAll(async () => {
+  await docker(engine, ["rmi", "-f", image]).catch(() => {});
 });
 
 const containers = async () =>
@@ -80,5 +84,5 @@ test("where there is no nats-server the bus is a container, which a killed galle
   expect(after).not.toEqual([before]);
   second.child.kill("SIGTERM");
   expect((await second.ended)[0]).toBe(0);
-  await expect.poll(containers, { timeout: 30_000, interval: 100 }).toEqual([]);
+  await expect.poll(containers, { timeout: 90_000, interval: 100 }).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { docker, labEngines } from "../support/engines.js";
 import { freePorts } from "../support/nats.js";
 
@@ -15,12 +15,13 @@ let root: string;
 let ingress: number;
 let up: Up | undefined;
 
-beforeAll(async () => {
+beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), "galley-up-"));
   [ingress = 0] = await freePorts(1);
 });
-afterAll(async () => {
+afterEach(async () => {
   await up?.stop();
+  up = undefined;
   await run(["down", "--data-dir", root, "--nats-server", await natsServer()]);
   rmSync(root, { recursive: true, force: true });
 });
