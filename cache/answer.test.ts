@@ -49,6 +49,7 @@ const answer = (question: CacheQuestion) =>
           closed += 1;
         },
       }) as unknown as BuildKitClient,
+    budget: async () => ({ all: 20e9, repository: 10e9 }),
     now: () => Date.parse("2026-01-10T00:00:00.000Z"),
     onProgress: (progress) => said.push(progress),
     signal,

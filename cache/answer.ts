@@ -16,6 +16,8 @@ export interface AnswerOptions {
   readonly dataDirectory: string;
   /** The BuildKit whose records `du` sums up; closed by us. */
   readonly connect: (signal: AbortSignal) => Promise<BuildKitClient>;
+  /** Bytes that all repositories, and each of them, may store. */
+  readonly budget: () => Promise<{ readonly all: number; readonly repository: number }>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly onProgress?: ((progress: CacheProgress) => void) | undefined;
@@ -74,7 +76,9 @@ async function explain(dataDirectory: string, id: string): Promise<unknown> {
   return { repo, build: id, previous, restored, took, steps };
 }
 
-async function usage({ dataDirectory, connect, signal }: AnswerOptions): Promise<unknown> {
+async function usage(options: AnswerOptions): Promise<unknown> {
+  const { dataDirectory, connect, signal } = options;
+  const budget = await options.budget();
   const repositories = await listRepositories(dataDirectory);
   const client = await connect(signal);
   try {
@@ -85,6 +89,7 @@ async function usage({ dataDirectory, connect, signal }: AnswerOptions): Promise
     return {
       stored: repositories.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
       mirrors: repositories.reduce((sum, { mirrorBytes }) => sum + mirrorBytes, 0),
+      budget,
       engine,
     };
   } finally {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { GalleyError } from "../errors/index.js";
-import { describeAgentConfig, memoryBytes, parseAgentConfig } from "./config.js";
+import { describeAgentConfig, memoryBytes, parseAgentConfig, parseCacheBudget } from "./config.js";
 
 const least = { GALLEY_CONTROL_PLANE_URL: "http://galley:8080/", GALLEY_NATS_URL: "nats://bus:4222" };
 
@@ -101,6 +101,18 @@ test.each([
   ["g", Number.NaN],
 ])("a memory of %s is %d bytes", (text, bytes) => {
   expect(memoryBytes(text)).toBe(bytes);
+});
+
+test("what caches may store is read where the rest of the environment is missing or wrong", () => {
+  expect(parseCacheBudget({ GALLEY_NATS_URL: "nonsense" })).toEqual({
+    all: 20 * 1024 ** 3,
+    repository: 10 * 1024 ** 3,
+  });
+  expect(parseCacheBudget({ GALLEY_CACHE_BUDGET: "4g", GALLEY_CACHE_BUDGET_PER_REPOSITORY: "1g" })).toEqual({
+    all: 4 * 1024 ** 3,
+    repository: 1024 ** 3,
+  });
+  expect(() => parseCacheBudget({ GALLEY_CACHE_BUDGET: "much" })).toThrow("GALLEY_CACHE_BUDGET");
 });
 
 test("the documentation's table is the schema's", () => {

@@ -314,6 +314,26 @@ export function parseAgentConfig(env: Readonly<Record<string, string | undefined
   });
 }
 
+/**
+ * What GALLEY_CACHE_BUDGET and GALLEY_CACHE_BUDGET_PER_REPOSITORY say, whatever else is missing. Bytes.
+ *
+ * @throws GalleyError config_invalid
+ */
+export function parseCacheBudget(env: Readonly<Record<string, string | undefined>>): {
+  readonly all: number;
+  readonly repository: number;
+} {
+  // The rest is not looked at, but has to be there.
+  const rest = { GALLEY_CONTROL_PLANE_URL: "http://localhost", GALLEY_NATS_URL: "nats://localhost" };
+  const { GALLEY_CACHE_BUDGET, GALLEY_CACHE_BUDGET_PER_REPOSITORY } = env;
+  return budgetOf(parseAgentConfig({ ...rest, GALLEY_CACHE_BUDGET, GALLEY_CACHE_BUDGET_PER_REPOSITORY }));
+}
+
+export const budgetOf = ({ cacheBudget, cacheShare }: Pick<AgentConfig, "cacheBudget" | "cacheShare">) => ({
+  all: cacheBudget,
+  repository: cacheShare,
+});
+
 const longestShown = 100;
 
 function foundIn(given: Readonly<Record<string, string>>, name: VariableName): string {

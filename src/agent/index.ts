@@ -3,6 +3,7 @@
 export {
   type AgentConfig,
   parseAgentConfig,
+  parseCacheBudget,
   type VariableDescription,
 } from "./config.js";
 export type { AgentLog } from "./log.js";

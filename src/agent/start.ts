@@ -25,7 +25,7 @@ import { bootstrap, renewCredential } from "./bootstrap.js";
 import { handleMessage } from "./claim.js";
 import { claimLoop } from "./claim-loop.js";
 import { cleanUp } from "./clean-up.js";
-import type { AgentConfig } from "./config.js";
+import { type AgentConfig, budgetOf } from "./config.js";
 import { diskRoom } from "./disk-room.js";
 import { drain } from "./drain.js";
 import { connectEngine } from "./engine.js";
@@ -190,7 +190,14 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       config,
       connection,
       cache: (question, onProgress, ended) =>
-        answerCache(question, { dataDirectory, connect: connectBuildKit, now, onProgress, signal: ended }),
+        answerCache(question, {
+          dataDirectory,
+          connect: connectBuildKit,
+          budget: async () => budgetOf(config),
+          now,
+          onProgress,
+          signal: ended,
+        }),
       onSettled: () => sync.trigger(),
       log,
       signal: over.signal,

@@ -83,6 +83,10 @@ export const cacheAnswers = {
   du: object({
     stored: bytes,
     mirrors: bytes,
+    budget: object({ all: bytes, repository: bytes })
+      .nullable()
+      .default(null)
+      .describe("What all repositories, and each of them, may store."),
     engine: object({
       ourMounts: bytes.nullable(),
       otherMounts: bytes,

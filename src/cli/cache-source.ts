@@ -70,6 +70,7 @@ function here(flags: CacheFlags, { env }: NodeJS.Process, signal: AbortSignal): 
     answerCache(question, {
       dataDirectory: flags.dataDir ?? (env.GALLEY_DATA_DIR || "/var/lib/galley"),
       connect: (ended) => BuildKitClient.connect(flags.builder, { env, signal: ended }),
+      budget: async () => (await import("../agent/index.js")).parseCacheBudget(env),
       now: Date.now,
       onProgress,
       signal,

@@ -16,11 +16,14 @@ export interface CachePruneFlags extends CacheFlags {
 export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
   return withCache(process, flags, async (ask) => {
     const found = await ask({ ask: "du" });
-    const { stored, mirrors, engine } = found;
+    const { stored, mirrors, budget, engine } = found;
     print(process, flags, found, (color) =>
       sheet(
         [
-          ["stored cache mounts", formatBytes(stored)],
+          [
+            "stored cache mounts",
+            `${formatBytes(stored)}${budget === null ? "" : ` of ${formatBytes(budget.all)}`}`,
+          ],
           ["mirrors", formatBytes(mirrors)],
           [
             "BuildKit: our cache mounts",

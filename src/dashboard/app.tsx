@@ -5,6 +5,8 @@ import { Broken } from "./ui/broken.js";
 import { Problem } from "./ui/problem.js";
 import { matchPath, Router, usePath } from "./ui/router.js";
 import { AgentsPage } from "./views/agents.js";
+import { CacheRepositoryPage } from "./views/cache-repository.js";
+import { CachesPage } from "./views/caches.js";
 import { DeploymentPage } from "./views/deployment.js";
 import { EnvironmentPage } from "./views/environment.js";
 import { EnvironmentsPage } from "./views/environments.js";
@@ -81,4 +83,12 @@ const pages: readonly { pattern: string; show: (parts: Record<string, string>) =
   { pattern: "/environments/:id", show: ({ id = "" }) => <EnvironmentPage key={id} id={id} /> },
   { pattern: "/deployments/:id", show: ({ id = "" }) => <DeploymentPage key={id} id={id} /> },
   { pattern: "/admin/agents", show: () => <AgentsPage /> },
+  { pattern: "/admin/caches", show: () => <CachesPage name={undefined} /> },
+  { pattern: "/admin/caches/:agent", show: ({ agent }) => <CachesPage name={agent} /> },
+  {
+    pattern: "/admin/caches/:agent/:repo",
+    show: ({ agent = "", repo = "" }) => (
+      <CacheRepositoryPage key={`${agent}/${repo}`} name={agent} repo={repo} />
+    ),
+  },
 ];

@@ -6,6 +6,7 @@ import { App } from "./app.js";
 import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/deployment.css";
+import "./styles/caches.css";
 import { applyTheme, storedTheme } from "./ui/theme.js";
 
 applyTheme(storedTheme());

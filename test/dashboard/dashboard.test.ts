@@ -1,8 +1,13 @@
 // The dashboard in a real browser, on a real server, bus and database: accounts, agents, projects, addresses, narrow windows.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createTestAgent } from "../queue/agent.js";
+import { answerCaches } from "../support/cached-agent.js";
 import { startGround } from "../support/ground-server.js";
 import { signIn } from "./browser.js";
+import { buildKitRecords, keepSome } from "./kept.js";
 import { dashboard, see } from "./set-up.js";
 import { failing } from "./shop-ends.js";
 import { building } from "./shop-story.js";
@@ -124,6 +129,72 @@ test("a project is added, gets a secret that nothing shows, and a pull request o
   await page.getByText("cancelling", { exact: true }).waitFor();
   await work.finish("cancelled");
   await page.getByText("cancelled", { exact: true }).first().waitFor();
+});
+
+test("what an agent keeps is seen by repository, mount and build, and goes after one has seen what would go", async () => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "galley-kept-"));
+  const page = await open("/admin/caches/one");
+  const answering = await answerCaches(agent(), world().bus, dataDirectory, buildKitRecords("shop-1"));
+  try {
+    await page.reload();
+    await see(page, "Nothing is kept yet");
+    await see(page, "RUN --mount=type=cache,target=/root/.npm npm ci");
+    await keepSome(dataDirectory, "shop-1", "dep0newest");
+    await page.reload();
+    await page.getByRole("link", { name: "Caches", exact: true }).waitFor();
+    const bar = page.getByRole("region", { name: "In BuildKit" });
+    await expect
+      .poll(() => bar.textContent())
+      .toMatch(/4\.3 GB.*our cache mounts460\.0 MB.*3\.5 GB reclaimable/);
+    expect(await page.getByRole("region", { name: "Stored for repositories" }).textContent()).toMatch(
+      /of 20\.0 GB.*shop-1.*github\.com-acme-docs/,
+    );
+
+    // By keyboard: the row, what is in a mount, why a step was not cached.
+    const shop = page.getByRole("link", { name: "shop-1" });
+    await shop.focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Cache mounts" }).waitFor();
+    const mount = page.getByRole("button", { name: "/root/.npm" });
+    await mount.focus();
+    await page.keyboard.press("Enter");
+    await see(page, "_cacache/content-v2/sha512");
+    expect(await page.getByRole("link", { name: "web of dep0newest" }).getAttribute("href")).toBe(
+      "/deployments/dep0newest",
+    );
+    await page.getByRole("button", { name: "web", exact: true }).first().click();
+    await see(page, "files changed");
+
+    await page.getByRole("button", { name: "Prune…" }).click();
+    const dialog = page.getByRole("dialog");
+    await expect.poll(() => dialog.textContent()).toMatch(/1 cache mount, 31\.0 MB unpacked.*fork-pr-11/);
+    await dialog.getByLabel("all of them").check();
+    await expect
+      .poll(() => dialog.textContent())
+      .toMatch(/3 cache mounts.*The next builds take up to 59\.3 s longer/);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    await mount.waitFor();
+    await page.getByRole("button", { name: "Prune…" }).click();
+    await dialog.getByLabel("a month").check();
+    await dialog.getByText("Nothing is that old").waitFor();
+    expect(await dialog.getByRole("button", { name: "Remove" }).isDisabled()).toBe(true);
+    await dialog.getByLabel("all of them").check();
+    await dialog.getByRole("button", { name: "Remove 3 mounts" }).click();
+    await dialog.getByText("Removed 3 cache mounts").waitFor();
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await see(page, "None is stored.");
+    await page.getByRole("link", { name: "Caches of one" }).click();
+    await page.getByRole("link", { name: "github.com-acme-docs" }).waitFor();
+    for (const path of ["/admin/caches/one", "/admin/caches/one/shop-1"]) {
+      const narrow = await open(path, { width: 360 });
+      await see(narrow, "shop-1");
+      expect(await narrow.evaluate("document.documentElement.scrollWidth"), path).toBe(360);
+    }
+  } finally {
+    answering.close();
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
 });
 
 test("no view is wider than a telephone of 360 pixels", async () => {

@@ -65,6 +65,15 @@ onEachEngine(
           .textContent(),
       ).toContain("healthy");
 
+      // What the real agent keeps of it, and what its engine holds.
+      const deployment = page.url();
+      await page.goto("/admin/caches/dashboard");
+      await page.getByRole("region", { name: "In BuildKit" }).getByText("steps and contexts").waitFor();
+      await page.locator("a[data-row]").click();
+      await page.getByRole("button", { name: "back", exact: true }).click();
+      await page.getByText("first build").first().waitFor();
+      await page.goto(deployment);
+
       world.push(
         1,
         shop({ "back.Dockerfile": "FROM busybox\nCOPY back /srv\nRUN echo going >&2; exit 7\n" }),

@@ -5,11 +5,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
+import { repoKeyOf } from "../../src/bus/index.js";
 import type { TestAgent } from "../queue/agent.js";
 import { quick, startWorld } from "../queue/world.js";
+import { answerCaches } from "../support/cached-agent.js";
 import type { TestDatabases } from "../support/databases.js";
 import { startGround } from "../support/ground-server.js";
 import { openPage, session, startBrowser } from "./browser.js";
+import { buildKitRecords, keepSome } from "./kept.js";
 import { failing, running } from "./shop-ends.js";
 import { building } from "./shop-story.js";
 import { story } from "./story.js";
@@ -68,6 +71,12 @@ await world.deploy({ ref: "main" });
 const shop = await world.call<{ environments: { id: string; name: string }[] }>("GET", "/environments");
 const environment = shop.body.environments.find(({ name }) => name === "pr-5")?.id;
 
+const kept = join(root, "kept");
+const project = await world.call<{ url: string }>("GET", "/projects/shop");
+const shopKey = repoKeyOf(project.body.url);
+await keepSome(kept, shopKey, up);
+await answerCaches(agent, world.bus, kept, buildKitRecords(shopKey), { all: 40e6, repository: 20e6 });
+
 interface View {
   readonly name: string;
   readonly url: string;
@@ -120,6 +129,29 @@ const views: readonly View[] = [
       await page.getByLabel("Name", { exact: true }).fill(`barge-${names}`);
       await page.getByRole("button", { name: "Make the agent" }).click();
       await page.getByText(/^GALLEY_AGENT_TOKEN=/).waitFor();
+    },
+  },
+  { name: "first-caches", url: empty.url, path: "/admin/caches" },
+  { name: "caches", url: world.url, path: "/admin/caches" },
+  {
+    name: "cache-repository",
+    url: world.url,
+    path: `/admin/caches/rack-1/${shopKey}`,
+    act: (page) => page.getByRole("button", { name: "/root/.npm" }).click(),
+  },
+  {
+    name: "cache-build",
+    url: world.url,
+    path: `/admin/caches/rack-1/${shopKey}`,
+    act: (page) => page.getByRole("button", { name: "web" }).nth(1).click(),
+  },
+  {
+    name: "prune",
+    url: world.url,
+    path: "/admin/caches",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Prune…" }).click();
+      await page.getByText("unpacked").waitFor();
     },
   },
   { name: "keys", url: world.url, path: "/", act: (page) => page.keyboard.press("?") },

@@ -1,4 +1,5 @@
 // Fills a data directory with what builds would have left: repositories with stored cache mounts and records of builds.
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { writeBuildRecord } from "../../cache/build-record.js";
 import { chunkStore } from "../../cache/chunks.js";
@@ -10,6 +11,8 @@ export interface KeptMount {
   readonly id: string;
   readonly scope?: string;
   readonly storedAt: string;
+  /** Bytes on disk, about. Default: few. */
+  readonly stored?: number;
   /** Largest directories; the mount is as large as the first of them. */
   readonly directories: readonly { readonly path: string; readonly bytes: number; readonly files: number }[];
 }
@@ -34,10 +37,10 @@ export async function keepRepository(
   { mounts = [], builds = [] }: { mounts?: readonly KeptMount[]; builds?: readonly KeptBuild[] },
 ): Promise<void> {
   const places = cachePlaces(dataDirectory, repoKey);
-  for (const { id, scope = "base", storedAt, directories } of mounts) {
+  for (const { id, scope = "base", storedAt, directories, stored = 1_000 } of mounts) {
     const { chunks } = await storeArchive(
       (async function* () {
-        yield Buffer.from(`${scope} ${id} `.repeat(4_000));
+        yield randomBytes(stored);
       })(),
       chunkStore(places.chunks),
       1e9,

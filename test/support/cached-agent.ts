@@ -19,6 +19,7 @@ export async function answerCaches(
   bus: TestBus,
   dataDirectory: string,
   records: readonly UsageTold[] = [],
+  budget = { all: 20e9, repository: 10e9 },
 ): Promise<{ close(): void }> {
   const over = new AbortController();
   const readers = new Readers({
@@ -29,6 +30,7 @@ export async function answerCaches(
         dataDirectory,
         connect: async () =>
           ({ diskUsage: async () => records, close: () => {} }) as unknown as BuildKitClient,
+        budget: async () => budget,
         now: Date.now,
         onProgress,
         signal,

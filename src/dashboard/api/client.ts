@@ -54,7 +54,8 @@ export function openEvents(id: string, after: number, signal: AbortSignal): Prom
   });
 }
 
-async function send(url: string, init: RequestInit): Promise<Response> {
+/** A request with what went wrong as `ApiError`. */
+export async function send(url: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, { ...init, credentials: "same-origin", redirect: "error" });

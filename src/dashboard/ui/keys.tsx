@@ -44,7 +44,7 @@ const help: readonly (readonly [string, string])[] = [
   ["n  N", "next and previous match"],
   ["f", "follow the log"],
   ["w", "wrap long lines"],
-  ["g e  g p  g a", "environments, projects, agents"],
+  ["g e  g p  g a  g c", "environments, projects, agents, caches"],
   ["esc", "close, leave the search"],
   ["?", "these keys"],
 ];

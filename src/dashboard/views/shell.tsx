@@ -38,6 +38,7 @@ export function Shell({ user, onSignedOut, children }: ShellProps) {
     e: () => to("/"),
     p: () => to("/projects"),
     a: () => to("/admin/agents"),
+    c: () => to("/admin/caches"),
   });
   const nextTheme = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "auto";
   return (
@@ -51,6 +52,7 @@ export function Shell({ user, onSignedOut, children }: ShellProps) {
           <Link to="/projects">Projects</Link>
           <span className="area">Admin</span>
           <Link to="/admin/agents">Agents</Link>
+          <Link to="/admin/caches">Caches</Link>
         </nav>
         <div className="me">
           <span className="who" title={user.email}>

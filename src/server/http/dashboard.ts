@@ -12,6 +12,9 @@ const pages = [
   "/environments/:id",
   "/deployments/:id",
   "/admin/agents",
+  "/admin/caches",
+  "/admin/caches/:agent",
+  "/admin/caches/:agent/:repo",
 ] as const;
 
 /**

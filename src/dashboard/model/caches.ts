@@ -1,0 +1,44 @@
+// What the pages of caches work out of the answers.
+import type { CacheAnswer } from "../../cache-api/index.js";
+
+export type Repository = CacheAnswer<"ls">[number];
+export type Kept = CacheAnswer<"show">;
+export type Mount = Kept["mounts"][number];
+export type Usage = CacheAnswer<"du">;
+
+export interface Part {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** The largest by name, and what is left of them as one. */
+export function largest(parts: readonly Part[], most: number, rest: (count: number) => string): Part[] {
+  const sorted = parts.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
+  if (sorted.length <= most) return sorted;
+  const left = sorted.slice(most - 1);
+  const bytes = left.reduce((sum, part) => sum + part.bytes, 0);
+  return [...sorted.slice(0, most - 1), { name: rest(left.length), bytes }];
+}
+
+/** Part of a whole, from 0 to 1. */
+export const shareOf = (part: number, whole: number): number =>
+  whole > 0 ? Math.min(1, Math.max(0, part / whole)) : 0;
+
+/** `87 %`; nothing where there is nothing to tell. */
+export const percent = (share: number | null): string =>
+  share === null ? "" : `${Math.round(share * 100)} %`;
+
+/** A build of a deployment is named after both: `dep0abc-web`. */
+export function deploymentOf(build: string): { readonly deployment: string; readonly service: string } {
+  const dash = build.indexOf("-");
+  return dash === -1
+    ? { deployment: build, service: "" }
+    : { deployment: build.slice(0, dash), service: build.slice(dash + 1) };
+}
+
+/** `github.com-acme-shop-0123456789ab` without the digest that tells it apart from others. */
+export const shortKey = (repoKey: string): string => repoKey.replace(/-[0-9a-f]{12}$/, "");
+
+/** Milliseconds that the next builds take longer when these mounts are gone: those that are known, of each once. */
+export const costOf = (mounts: readonly Mount[]): number =>
+  mounts.reduce((sum, { cost }) => sum + (cost ?? 0), 0);
