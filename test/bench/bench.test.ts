@@ -117,7 +117,7 @@ test("What was measured beside each yardstick is a table of its own, which says 
   const parts = results([row("start", 1, 2), row("redeploy", 3, 4), row("claim", 5)], [], scenarios);
   expect(parts.map(({ yardstick }) => yardstick)).toEqual(["buildx", "compose", "nothing"]);
   expect(parts[1]?.text).toMatch(/compose: median.*\n.*\n\| redeploy +\| 3 ms .*\| 4 ms .*\| 0\.75 ×/);
-  expect(parts[1]?.text).toContain("Not in this run: push-to-url, one-of-five.");
+  expect(parts[1]?.text).toContain("Not in this run: push-to-url, one-of-five, switch.");
   expect(parts[2]?.text).not.toContain("ratio");
   expect(parts[2]?.text).toMatch(/\| claim +\| 5 ms/);
 });
@@ -126,5 +126,7 @@ test("An option that cannot be meant is refused with a sentence.", () => {
   expect(() => readOptions(["--only", "nothing"], scenarios)).toThrow(UsageError);
   expect(() => readOptions(["--write", "--runs", "1"], scenarios)).toThrow("at least 5");
   expect(() => readOptions(["--engine", "27"], scenarios)).toThrow("28c, 28, 26 or 20");
+  expect(() => readOptions(["--environments", "0"], scenarios)).toThrow("a whole number from 1");
+  expect(readOptions([], scenarios)?.environments).toBe(20);
   expect(readOptions(["--help"], scenarios)).toBeUndefined();
 });

@@ -25,6 +25,8 @@ export interface BenchOptions {
   readonly images: readonly string[];
   /** That have to be free. Default: what the largest scenario needs. */
   readonly diskBytes?: number;
+  /** How many previews are brought up at once where it is about many. Default: 20. */
+  readonly environments?: number;
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
 }

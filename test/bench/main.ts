@@ -17,6 +17,7 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const bench = await Bench.open({
     engine: options.engine,
     images: ["busybox:latest", ...images],
+    environments: options.environments,
     signal,
     report,
   });

@@ -6,6 +6,8 @@ export interface Options {
   readonly engine: LabEngineName;
   readonly runs: number;
   readonly scenarios: readonly Scenario[];
+  /** Of the scenario of that name. */
+  readonly environments: number;
   readonly json: boolean;
   readonly write: boolean;
 }
@@ -19,6 +21,7 @@ Sets up the engine if it is not there; uses it if it is. Needs root on Debian 12
   --engine 28c|28|26|20   which engine (default 28c: 28 with the containerd image store)
   --runs N                measured runs (default 5)
   --only NAME,...         only these scenarios
+  --environments N        how many previews "environments" brings up at once (default 20; 100 takes minutes a run)
   --json                  print results and every sample as JSON
   --write                 put the tables into docs/benchmarks.md, each beside its yardstick (of at least 5 runs; says what --only has left out)
   --help                  this text
@@ -38,6 +41,9 @@ export function readOptions(args: readonly string[], all: readonly Scenario[]): 
   const runs = Number(values.runs ?? 5);
   if (!Number.isInteger(runs) || runs < 1)
     throw new UsageError(`--runs ${values.runs}: a whole number from 1`);
+  const environments = Number(values.environments ?? 20);
+  if (!Number.isInteger(environments) || environments < 1)
+    throw new UsageError(`--environments ${values.environments}: a whole number from 1`);
   const names = values.only?.split(",").filter(Boolean);
   const unknown = names?.filter((name) => !all.some((scenario) => scenario.name === name)) ?? [];
   if (unknown.length > 0) throw new UsageError(`--only ${unknown.join(",")}: see --help for the scenarios`);
@@ -46,6 +52,7 @@ export function readOptions(args: readonly string[], all: readonly Scenario[]): 
     engine,
     runs,
     scenarios: names ? all.filter(({ name }) => names.includes(name)) : all,
+    environments,
     json: values.json ?? false,
     write: values.write ?? false,
   };
@@ -59,6 +66,7 @@ function parse(args: readonly string[]) {
         engine: { type: "string" },
         runs: { type: "string" },
         only: { type: "string" },
+        environments: { type: "string" },
         json: { type: "boolean" },
         write: { type: "boolean" },
         help: { type: "boolean", short: "h" },

@@ -3,6 +3,7 @@ import { ask, untilAnswers } from "./answers.js";
 import type { Bench } from "./bench.js";
 import { openCompose } from "./compose.js";
 import { commitFile } from "./fixtures.js";
+import { constantLoad } from "./load.js";
 import type { Measured } from "./measure.js";
 import type { Sample } from "./samples.js";
 import type { Contender } from "./scenario.js";
@@ -14,6 +15,8 @@ export interface Way {
   readonly from: "new" | "running" | "same";
   /** How many services must have been built by it. */
   readonly builds?: number;
+  /** Asks the URL all the time until the work is done, and tells `lost` and `sent`. Only where something runs already. */
+  readonly load?: boolean;
 }
 
 export interface PreviewStage {
@@ -39,6 +42,23 @@ export async function setStage(
     `${name}-${contender}-${process.pid}-${from === "same" ? "same" : run}-end`;
   const push = (word: string, ref: string) => commitFile(bench, origin, changed, textWith(word), ref);
   const answers = (word: string) => (url: string, signal: AbortSignal) => untilAnswers(url, word, signal);
+
+  /** Of the last run, by contender. */
+  const loads = new Map<string, { readonly sent: number; readonly lost: number }>();
+  const underLoad = async (
+    contender: string,
+    { load }: Way,
+    url: string | undefined,
+    work: () => Promise<Measured>,
+  ): Promise<Measured> => {
+    if (!load || url === undefined) return work();
+    const asking = constantLoad(url, bench.signal);
+    try {
+      return await work();
+    } finally {
+      loads.set(contender, await asking.stop());
+    }
+  };
 
   const withGalley = (contender: string, way: Way): Contender => {
     const pr = way.from === "new" ? 2 : 1;
@@ -66,12 +86,14 @@ export async function setStage(
         if (way.from !== "same") await push(wordOf(contender, way, run), head);
       },
       run: (run) =>
-        // The URL of a preview that is not there yet is known from the second run on: the first one does not count.
-        untilSeen(
-          deploy,
-          way.from === "same" ? undefined : url,
-          answers(wordOf(contender, way, run)),
-          bench.signal,
+        underLoad(contender, way, url, () =>
+          // The URL of a preview that is not there yet is known from the second run on: the first one does not count.
+          untilSeen(
+            deploy,
+            way.from === "same" ? undefined : url,
+            answers(wordOf(contender, way, run)),
+            bench.signal,
+          ),
         ),
       after: async (run) => {
         await checkPages(url ?? "", wordOf(contender, way, run), bench.signal);
@@ -85,6 +107,7 @@ export async function setStage(
           imagesMs:
             timeOf(events, ({ state }) => state === "starting") -
             timeOf(events, ({ state }) => state === "preparing"),
+          ...loads.get(contender),
         };
       },
     };
@@ -107,15 +130,17 @@ export async function setStage(
         if (way.from !== "same") await push(wordOf(contender, way, run), "refs/heads/change");
       },
       run: (run) =>
-        untilSeen(
-          up,
-          way.from === "same" ? undefined : composeUrl,
-          answers(wordOf(contender, way, run)),
-          bench.signal,
+        underLoad(contender, way, composeUrl, () =>
+          untilSeen(
+            up,
+            way.from === "same" ? undefined : composeUrl,
+            answers(wordOf(contender, way, run)),
+            bench.signal,
+          ),
         ),
       after: async (run) => {
         await checkPages(composeUrl, wordOf(contender, way, run), bench.signal);
-        return {};
+        return loads.get(contender) ?? {};
       },
     };
   };

@@ -1,17 +1,19 @@
 // The scenarios of a whole Galley in their smallest size: that what they measure is there, and nothing is left of it.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { docker, labEngines } from "../support/engines.js";
 import { Bench } from "./bench.js";
 import { runScenario, type ScenarioResult } from "./run.js";
 import type { Scenario } from "./scenario.js";
 import { agentLoadOf } from "./scenarios/agent-load.js";
 import { claimOf } from "./scenarios/claim.js";
+import { environmentsOf } from "./scenarios/environments.js";
 import { logPathOf } from "./scenarios/log-path.js";
 import { redeploy } from "./scenarios/push.js";
 
 const engine = labEngines().find(({ name }) => name === "28c")!;
 let bench: Bench;
-beforeAll(async () => {
+// One for each try: what it has made has names of its own.
+beforeEach(async () => {
   const { signal } = new AbortController();
   bench = await Bench.open({
     engine: "28c",
@@ -21,7 +23,7 @@ beforeAll(async () => {
     report: () => {},
   });
 });
-afterAll(async () => {
+afterEach(async () => {
   await bench?.close();
 });
 
@@ -49,12 +51,13 @@ test("an unchanged redeploy is measured beside compose, and neither leaves anyth
   expect(await docker(engine, ["images", "--quiet", "--filter", "reference=galley/again"])).toBe("");
 });
 
-test("claims, log lines and the agent's load are measured", { timeout: 400_000 }, async () => {
+test("claims, log lines, the agent's load and many previews are measured", { timeout: 400_000 }, async () => {
   const own = () => engine;
   for (const scenario of [
     claimOf(2),
     logPathOf({ count: 1_000, ticks: 3, engine: own }),
     agentLoadOf({ lines: 100, restMs: 0, engine: own }),
+    environmentsOf(2),
   ]) {
     const { rows } = await once(scenario);
     for (const { row, subject } of rows) expect(subject.median, row.title).toBeGreaterThanOrEqual(0);

@@ -1,5 +1,5 @@
 // Repositories that a Galley and compose can both run: each with a manifest and an equivalent compose file.
-import { cp, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench } from "./bench.js";
 import { makeRepository } from "./fixtures.js";
@@ -86,6 +86,35 @@ export async function makeFive(bench: Bench, name: string, port: number): Promis
     textWith: (word) =>
       // A process that does not end when it is told to costs either tool the same ten seconds.
       `import { createServer } from "node:http";\ncreateServer((_, response) => response.end("${word}")).listen(3000);\nprocess.on("SIGTERM", () => process.exit());\n`,
+  };
+}
+
+/** One service of busybox, which ends at once when it is told to. Compose publishes it on `port`. */
+export async function makeOne(bench: Bench, name: string, port: number): Promise<Sample> {
+  const folder = join(bench.folder, `${name}-files`);
+  await mkdir(folder);
+  const command = ["sh", "-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /www & wait"];
+  const files = {
+    "index.html": "first\n",
+    Dockerfile: `FROM busybox\nCOPY index.html /www/\nCMD ${JSON.stringify(command)}\n`,
+    "galley.yml": JSON.stringify({
+      version: 1,
+      services: { web: { kind: "web", build: {}, expose: 8080, health: { path: "/" } } },
+    }),
+    "compose.yaml": `services:
+  web:
+    build: .
+    ports: ["127.0.0.1:${port}:8080"]
+    healthcheck:
+      test: ["CMD", "wget", "-qO-", "http://127.0.0.1:8080/"]
+${often}
+`,
+  };
+  for (const [path, text] of Object.entries(files)) await writeFile(join(folder, path), text);
+  return {
+    origin: await asRepository(bench, name, folder),
+    changed: "index.html",
+    textWith: (word) => `${word}\n`,
   };
 }
 

@@ -62,7 +62,17 @@ export interface Row {
 }
 
 /** How a figure is shown. Milliseconds become s or ms; bytes become MB (1,000,000). */
-export type Unit = "s" | "ms" | "MB" | "MB/s" | "files/s" | "lines" | "lines/s";
+export type Unit =
+  | "s"
+  | "ms"
+  | "MB"
+  | "MB/s"
+  | "files/s"
+  | "lines"
+  | "lines/s"
+  | "a minute"
+  | "calls"
+  | "requests";
 
 export interface Target {
   readonly text: string;

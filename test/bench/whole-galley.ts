@@ -35,6 +35,8 @@ export interface WholeGalley {
   until(deployment: string, ...states: string[]): Promise<void>;
   /** Calls back with a deployment's id when its job arrives at the bus, and with the time of that. */
   watchJobs(onJob: (deployment: string, at: number) => void): Promise<{ close(): Promise<void> }>;
+  /** Where the preview of a pull request answers whose manifest has one public service. */
+  previewUrl(project: string, pr: number): string;
   /** Takes an environment down, with its volumes. */
   terminate(environment: string): Promise<void>;
   /** Of the agent's process. */
@@ -63,11 +65,12 @@ export interface AgentProbe {
 /** An id that no event has, of as many digits as the server takes. */
 const newerThanAll = 999_999_999_999_999;
 
-/** `engine`: default is the benchmark's own. */
+/** `engine`: default is the benchmark's own. `dockerHost`: where its processes reach it; default: where everybody does. */
 export async function startWholeGalley(
   bench: Bench,
   name: string,
   engine: LabEngine = bench.engine,
+  dockerHost: string = engine.dockerHost,
 ): Promise<WholeGalley> {
   const { signal } = bench;
   const layout = openLayout(join(bench.folder, `galley-${name}`));
@@ -76,7 +79,7 @@ export async function startWholeGalley(
     layout,
     natsServer: await natsBinary(),
     port: 0,
-    env: { ...bench.env, DOCKER_HOST: engine.dockerHost, ...(pool ? { GALLEY_PREVIEW_POOL: pool } : {}) },
+    env: { ...bench.env, DOCKER_HOST: dockerHost, ...(pool ? { GALLEY_PREVIEW_POOL: pool } : {}) },
     command: cliPath(),
     signal,
     say: () => {},
@@ -163,6 +166,7 @@ export async function startWholeGalley(
     until,
     watchJobs,
     terminate,
+    previewUrl: (project, pr) => `http://pr-${pr}-${project}.localhost:${installation.ingressPort}/`,
     project: (project, repository) => ensureProject(api, { name: project, url: `file://${repository}` }),
     request: async (project, pr) =>
       (await api.send("POST", `/projects/${project}/deployments`, { pr }, deploymentAnswer)).body,

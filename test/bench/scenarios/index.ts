@@ -2,6 +2,7 @@ import type { Scenario } from "../scenario.js";
 import { agentLoadOf } from "./agent-load.js";
 import { claimOf } from "./claim.js";
 import { coldLarge, coldSmall } from "./cold.js";
+import { environmentsOf } from "./environments.js";
 import { exports } from "./export.js";
 import { freshClone } from "./fresh-clone.js";
 import { gateway } from "./gateway.js";
@@ -10,7 +11,9 @@ import { clippedLog, wholeLog } from "./log.js";
 import { logPathOf } from "./log-path.js";
 import { monorepo } from "./monorepo.js";
 import { oneOfFive, pushToUrl, redeploy } from "./push.js";
+import { routed } from "./routed.js";
 import { start, version } from "./start.js";
+import { switchUnderLoad } from "./switch.js";
 import { unchanged } from "./unchanged.js";
 
 /** In the order of the table. */
@@ -30,6 +33,9 @@ export const scenarios: readonly Scenario[] = [
   pushToUrl,
   oneOfFive,
   redeploy,
+  switchUnderLoad,
+  routed,
+  environmentsOf(),
   claimOf(100),
   logPathOf({ count: 1_000_000, ticks: 100 }),
   agentLoadOf({ lines: 250_000 }),
