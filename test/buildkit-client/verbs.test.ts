@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BuildKitClient, createFilesTree, type SolveStatus } from "../../src/buildkit/index.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { onEachEngine } from "../support/engines.js";
 
 onEachEngine((engine) => {
@@ -113,7 +114,7 @@ onEachEngine((engine) => {
     const ref = `galley${unique()}`;
     const marker = unique();
     const statuses: SolveStatus[] = [];
-    const building = build(`FROM busybox\nRUN echo ${marker}\n`, {}, ref);
+    const building = awaitedLater(build(`FROM busybox\nRUN echo ${marker}\n`, {}, ref));
     for await (const status of client.status(ref)) statuses.push(status);
     await building;
     const run = statuses

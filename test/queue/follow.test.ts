@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
+import { awaitedLater } from "../support/awaited-later.js";
 import { onEachDatabase } from "../support/databases.js";
 import { stateEvent, type TestAgent, type Work } from "./agent.js";
 import { quick, standingWorld, type World } from "./world.js";
@@ -85,7 +86,7 @@ onEachDatabase((databases) => {
     agent.beat({ draining: true });
     await world.until<{ draining: boolean }>(`/agents/${agent.id}`, ({ draining }) => draining);
     const { id } = await world.deploy({ pr: ++pr });
-    const following = follow(id);
+    const following = awaitedLater(follow(id));
     agent.beat({ draining: false });
     const work = await agent.take();
     await work.settle();
@@ -129,7 +130,7 @@ onEachDatabase((databases) => {
     );
     const { publish } = await import("./agent.js");
     const { subjects } = await import("../../src/bus/index.js");
-    const following = follow(work.deployment);
+    const following = awaitedLater(follow(work.deployment));
     await publish(agent.connection, subjects.events(agent.id, work.deployment), [finished]);
     await world.deployment(work.deployment, ({ final }) => final);
     await publish(agent.connection, subjects.logs(agent.id, work.deployment), [late]);
@@ -155,9 +156,11 @@ onEachDatabase((databases) => {
         }
       return frames;
     };
-    const writing = (async () => {
-      for (let n = 0; n < 60; n++) await work.log(`${n}.a`, `${n}.b`);
-    })();
+    const writing = awaitedLater(
+      (async () => {
+        for (let n = 0; n < 60; n++) await work.log(`${n}.a`, `${n}.b`);
+      })(),
+    );
     for (const count of [1, 7, 30]) await readSome(count);
     await writing;
     await world.stopServer();
@@ -177,7 +180,7 @@ onEachDatabase((databases) => {
     const reading = new Promise<void>((resolve) => {
       read = resolve;
     });
-    const following = follow(work.deployment, { each: async () => read() });
+    const following = awaitedLater(follow(work.deployment, { each: async () => read() }));
     await reading;
     await world.stopServer();
     const { frames } = await following;
@@ -192,7 +195,7 @@ onEachDatabase((databases) => {
 
   test("a silent deployment is kept alive by comments", async () => {
     const work = await begin();
-    const following = follow(work.deployment);
+    const following = awaitedLater(follow(work.deployment));
     // Two comments at least, by the world's times; then the end.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await work.finish("cancelled");
@@ -215,7 +218,7 @@ onEachDatabase((databases) => {
 
   test("fifty who follow the same get the same", async () => {
     const work = await begin();
-    const following = Array.from({ length: 50 }, () => follow(work.deployment));
+    const following = Array.from({ length: 50 }, () => awaitedLater(follow(work.deployment)));
     for (let n = 0; n < 20; n++) await work.log(`${n}`);
     await work.finish("running");
     for (const { frames } of await Promise.all(following)) {
@@ -228,7 +231,7 @@ onEachDatabase((databases) => {
     test("who follows at one server sees what another one takes in", async () => {
       const url = await world.startSecond();
       const work = await begin();
-      const following = [follow(work.deployment), follow(work.deployment, { url })];
+      const following = [follow(work.deployment), follow(work.deployment, { url })].map(awaitedLater);
       for (let n = 0; n < 30; n++) await work.log(`${n}`);
       await work.finish("running");
       for (const { frames } of await Promise.all(following)) {
@@ -250,10 +253,12 @@ onEachDatabase((databases) => {
 
   test("pages that are read while more is written have neither gap nor repeat", async () => {
     const work = await begin();
-    const writing = (async () => {
-      for (let n = 0; n < 40; n++) await work.log(`${n}`);
-      await work.finish("running");
-    })();
+    const writing = awaitedLater(
+      (async () => {
+        for (let n = 0; n < 40; n++) await work.log(`${n}`);
+        await work.finish("running");
+      })(),
+    );
     const found: number[] = [];
     for (let after = 0, done = false; !done; ) {
       const { body } = await world.call<{

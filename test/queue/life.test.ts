@@ -8,6 +8,7 @@ import {
   type RuntimeReply,
   sendRuntime,
 } from "../../src/bus/index.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { onEachDatabase } from "../support/databases.js";
 import type { TestAgent } from "./agent.js";
 import { projectSecret, quick, standingWorld, type World } from "./world.js";
@@ -375,13 +376,15 @@ onEachDatabase((databases) => {
       expect(page).toMatchObject({ status: 503, headers: { "retry-after": "2" } });
       expect(page.text).toContain("waking up");
       expect(await environment(id)).toMatchObject({ desired: "up", state: "hibernating" });
-      const posted = ask(world.url, {
-        host: `${hosts[1]}:8000`,
-        method: "POST",
-        path: "//evil.example/orders?id=1",
-        headers: { origin: `http://${hosts[0]}`, "content-type": "application/x-anything" },
-        body: "an order",
-      });
+      const posted = awaitedLater(
+        ask(world.url, {
+          host: `${hosts[1]}:8000`,
+          method: "POST",
+          path: "//evil.example/orders?id=1",
+          headers: { origin: `http://${hosts[0]}`, "content-type": "application/x-anything" },
+          body: "an order",
+        }),
+      );
       expect(await agent.sync([], [...there])).toMatchObject({ wake: [id] });
       await rested(id, "running");
       expect(await posted).toMatchObject({

@@ -11,6 +11,7 @@ import { GalleyError } from "../../src/errors/index.js";
 import { publicAccess } from "../../src/server/http/index.js";
 import { initServer, parseConfig } from "../../src/server/index.js";
 import type { Part } from "../../src/server/part.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { onEachDatabase } from "../support/databases.js";
 import { admin, newMasterKey, startGround } from "../support/ground-server.js";
 import { type PostgresServer, startPostgres } from "../support/postgres.js";
@@ -58,9 +59,9 @@ onEachDatabase((databases) => {
         }),
       ],
     });
-    const slow = server.call("GET", "/slow");
+    const slow = awaitedLater(server.call("GET", "/slow"));
     await inside;
-    const closed = server.close();
+    const closed = awaitedLater(server.close());
     await expect.poll(() => order).toEqual(["closing"]);
     await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
     leave();

@@ -8,6 +8,7 @@ import { openStore } from "../../src/server/store/open-store.js";
 import { pgliteDriver } from "../../src/server/store/pglite.js";
 import { postgresDriver } from "../../src/server/store/postgres.js";
 import * as schema from "../../src/server/store/schema.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { type Location, onEachDatabase } from "../support/databases.js";
 import { type PostgresServer, startPostgres } from "../support/postgres.js";
 
@@ -134,7 +135,7 @@ describe("Postgres alone", () => {
       code: "database_unreachable",
       message: expect.not.stringContaining("hunter2"),
     });
-    const waiting = openStore({ url }, { log });
+    const waiting = awaitedLater(openStore({ url }, { log }));
     await postgres.start();
     const store = await waiting;
     await store.ping();

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createMirrors } from "../../src/source/index.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { allProcesses, makeProgram, outputOf, startProgram } from "./other-process.js";
 import { atEnd, mirrorOf, origin, root, serve, soon, useRoom } from "./room.js";
 
@@ -115,7 +116,7 @@ test("a ref that does not exist fails alone, not those that are asked for beside
   const id = commit("refs/heads/main", { a: "1" });
   const { url } = await serve();
   const mirror = mirrorOf(`${url}/acme/shop.git`);
-  const good = mirror.fetch(["refs/heads/main"], soon());
+  const good = awaitedLater(mirror.fetch(["refs/heads/main"], soon()));
   const bad = mirror.fetch(["refs/pull/8/head"], soon());
   await expect(bad).rejects.toMatchObject({
     code: "git_ref_not_found",
@@ -151,12 +152,12 @@ test("everything that is asked for at once, and all that is asked for meanwhile,
   const open = () => mirrors.open({ repoKey: "shop", url: `${url}/acme/shop.git`, credential: null });
   const ask = async (at: number) =>
     (await open().fetch([`refs/pull/${at}/head`], soon())).get(`refs/pull/${at}/head`);
-  const first = [0, 1, 2, 3].map(ask);
+  const first = [0, 1, 2, 3].map((at) => awaitedLater(ask(at)));
   let begun = () => {};
   const running = new Promise<void>((resolve) => {
     begun = resolve;
   });
-  const watching = open().fetch(["refs/pull/0/head"], { ...soon(), onProgress: () => begun() });
+  const watching = awaitedLater(open().fetch(["refs/pull/0/head"], { ...soon(), onProgress: () => begun() }));
   await running;
   const meanwhile = [4, 5, 6, 7, 8, 9, 10, 11].map(ask);
   expect(await Promise.all([...first, ...meanwhile])).toEqual(ids);
@@ -183,11 +184,11 @@ test("a ref that is asked for while it is being fetched is read again: the push 
     },
   });
   const mirror = mirrorOf(`${url}/acme/shop.git`);
-  const before = mirror.fetch(["refs/heads/main"], soon());
+  const before = awaitedLater(mirror.fetch(["refs/heads/main"], soon()));
   // The server has said which commit it is; the answer is on its way.
   await ready;
   const pushed = commit("refs/heads/main", { a: "2" });
-  const after = mirror.fetch(["refs/heads/main"], soon());
+  const after = awaitedLater(mirror.fetch(["refs/heads/main"], soon()));
   release();
   expect((await before).get("refs/heads/main")).toBe(first);
   expect((await after).get("refs/heads/main")).toBe(pushed);
@@ -202,7 +203,7 @@ test("a commit that is being fetched is waited for by all who want it", async ()
   const running = new Promise<void>((resolve) => {
     begun = resolve;
   });
-  const one = mirror.fetch([id], { ...soon(), onProgress: () => begun() });
+  const one = awaitedLater(mirror.fetch([id], { ...soon(), onProgress: () => begun() }));
   await running;
   const others = [1, 2, 3].map(() => mirror.fetch([id], soon()));
   await Promise.all([one, ...others]);
@@ -220,7 +221,7 @@ test("one who leaves does not end the fetch of the others; when all have left, e
   const mirror = mirrorOf(`${url}/acme/shop.git`);
   const leaving = new AbortController();
   const left = mirror.fetch(["refs/heads/main"], { signal: leaving.signal });
-  const staying = mirror.fetch(["refs/heads/main"], soon());
+  const staying = awaitedLater(mirror.fetch(["refs/heads/main"], soon()));
   leaving.abort(new Error("gone"));
   await expect(left).rejects.toThrow("gone");
   const children = () => allProcesses().filter(({ cmdline }) => cmdline.includes(url));
@@ -231,7 +232,7 @@ test("one who leaves does not end the fetch of the others; when all have left, e
   const stuck = await serve({ delay: () => new Promise(() => {}) });
   const second = mirrorOf(`${stuck.url}/acme/shop.git`, { repoKey: "second" });
   const all = new AbortController();
-  const nobody = second.fetch(["refs/heads/main"], { signal: all.signal });
+  const nobody = awaitedLater(second.fetch(["refs/heads/main"], { signal: all.signal }));
   const mine = () => allProcesses().filter(({ cmdline }) => cmdline.includes(stuck.url));
   await expect.poll(() => mine().length).toBeGreaterThan(0);
   all.abort(new Error("all gone"));
