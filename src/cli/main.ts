@@ -1,8 +1,13 @@
 import { CommanderError } from "commander";
+import { onClosedOutput } from "./closed-output.js";
 import { exitCode } from "./exit-codes.js";
 import { createProgram } from "./program.js";
 
 async function main(): Promise<void> {
+  // What has something to end does so by its own signal; the rest has nothing more to do.
+  onClosedOutput(process, () => {
+    process.exitCode = exitCode.closedOutput;
+  });
   try {
     await createProgram().parseAsync(process.argv);
   } catch (error) {

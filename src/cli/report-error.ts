@@ -1,5 +1,6 @@
 import { BuildKitError, renderFailure } from "../buildkit/index.js";
 import { GalleyError } from "../errors/index.js";
+import { isClosedOutput } from "./closed-output.js";
 import { exitCode } from "./exit-codes.js";
 
 export interface ReportOptions {
@@ -14,6 +15,7 @@ export interface ReportOptions {
 /** Prints what went wrong and what to do, and returns the exit code. Unknown errors are defects: they keep their stack. */
 export function reportError(error: unknown, { process, json, signal }: ReportOptions): number {
   const { stderr, env } = process;
+  if (signal.aborted && isClosedOutput(signal.reason)) return exitCode.closedOutput;
   if (json) {
     stderr.write(`${JSON.stringify(errorRecord(error))}\n`);
   } else if (error instanceof BuildKitError) {

@@ -1,5 +1,6 @@
 import { safeName } from "../../buildkit/index.js";
 import { type Deployment, deploymentAnswer } from "../api/answers.js";
+import { isClosedOutput } from "../closed-output.js";
 import { exitCode } from "../exit-codes.js";
 import type { ServerCommand } from "../with-server.js";
 import { followToEnd } from "./follow-to-end.js";
@@ -28,7 +29,7 @@ export async function followUntilInterrupted(
   let late: NodeJS.Timeout | undefined;
   let problem: unknown;
   const onInterrupt = () => {
-    if (!cancelOnInterrupt) return leave.abort(signal.reason);
+    if (!cancelOnInterrupt || isClosedOutput(signal.reason)) return leave.abort(signal.reason);
     late = setTimeout(() => leave.abort(signal.reason), cancelMs);
     api.send("POST", `/deployments/${deployment.id}/cancel`, undefined, deploymentAnswer).catch((error) => {
       problem = error;
@@ -39,10 +40,12 @@ export async function followUntilInterrupted(
   else signal.addEventListener("abort", onInterrupt, { once: true });
   try {
     const code = await followToEnd({ api, deployment, process, signal: leave.signal, progress, json });
+    if (isClosedOutput(signal.reason)) return exitCode.closedOutput;
     return signal.aborted ? exitCode.interrupted : code;
   } catch (error) {
     if (!leave.signal.aborted) throw error;
     if (problem !== undefined) throw problem;
+    if (isClosedOutput(signal.reason)) return exitCode.closedOutput;
     const name = safeName(`${deployment.project}/${deployment.environment.name}`);
     stderr.write(
       cancelOnInterrupt
