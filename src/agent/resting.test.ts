@@ -88,6 +88,37 @@ test("a deployment ends what is under way in its environment, and has it for its
   expect(calls).toHaveLength(2);
 });
 
+test("something else is done where nothing is under way, and what comes meanwhile waits for its end", async () => {
+  const { resting, calls } = setUp();
+  const done: string[] = [];
+  let end = () => {};
+  const alone = (name: string) =>
+    resting.alone("e", async () => {
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      done.push(name);
+    });
+  const first = alone("first");
+  await alone("second");
+  expect(done, "not beside another").toEqual([]);
+  const deployment = resting.during("e", async () => {
+    done.push("deployment");
+    await alone("third");
+  });
+  await turn();
+  expect(done).toEqual([]);
+  end();
+  await Promise.all([first, deployment]);
+  expect(done).toEqual(["first", "deployment"]);
+  resting.begin("wake", "e");
+  await turn();
+  expect(calls).toHaveLength(1);
+  await alone("fourth");
+  expect(done).toEqual(["first", "deployment"]);
+  await expect(resting.alone("f", () => Promise.reject(new Error("no engine")))).rejects.toThrow("no engine");
+});
+
 test("the agent's end ends it all without an outcome", async () => {
   const { resting, calls, over } = setUp();
   resting.begin("wake", "e");

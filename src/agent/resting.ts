@@ -24,7 +24,7 @@ export interface RestingOptions {
  */
 export class Resting {
   readonly #options: RestingOptions;
-  readonly #running = new Map<string, { kind: Kind; stop: () => void; done: Promise<void> }>();
+  readonly #running = new Map<string, { kind: Kind | "alone"; stop: () => void; done: Promise<void> }>();
   readonly #held = new Map<string, number>();
   readonly #outcomes = new Map<string, Rested>();
 
@@ -88,6 +88,20 @@ export class Resting {
       const held = (this.#held.get(environment) ?? 1) - 1;
       if (held > 0) this.#held.set(environment, held);
       else this.#held.delete(environment);
+    }
+  }
+
+  /** Does something else in an environment where nothing is under way; what comes meanwhile waits for its end. */
+  async alone(environment: string, work: () => Promise<void>): Promise<void> {
+    if (this.#running.has(environment) || this.#held.has(environment) || this.#options.signal.aborted) return;
+    const working = work();
+    const done = working.catch(() => {});
+    const entry = { kind: "alone" as const, stop: () => {}, done };
+    this.#running.set(environment, entry);
+    try {
+      await working;
+    } finally {
+      if (this.#running.get(environment) === entry) this.#running.delete(environment);
     }
   }
 

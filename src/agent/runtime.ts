@@ -3,6 +3,7 @@ import type { Docker } from "../docker/index.js";
 import {
   containerProbe,
   hibernateEnvironment,
+  removeAttempt,
   serviceLogs,
   serviceStats,
   wakeEnvironment,
@@ -33,6 +34,8 @@ export interface RuntimeOptions {
 export interface Runtime {
   readonly rest: Resting;
   readonly readers: Readers;
+  /** Takes back what a deployment has left that is over and never served, unless something is under way in its environment. */
+  undo(environment: string, deployment: string, signal: AbortSignal): Promise<void>;
   /** Resolves when all of it has ended; after the signal. */
   done(): Promise<void>;
 }
@@ -40,13 +43,14 @@ export interface Runtime {
 /** Sends to sleep and wakes, reads logs and usage for who asks, and tells what happens to services. */
 export function startRuntime(options: RuntimeOptions): Runtime {
   const { docker, agent, config, connection, onSettled, log, signal } = options;
+  const { publicNetwork, probeImage } = config;
+  const probing = (environment: string) =>
+    probeImage ? { probe: containerProbe(docker, { agent, project: "", environment }, probeImage) } : {};
   const rest = new Resting({
     act: {
       hibernate: (environment, ended) => hibernateEnvironment(docker, { agent, environment }, ended),
       wake: (environment, ended) => {
-        const { publicNetwork, probeImage } = config;
-        const probe = probeImage && containerProbe(docker, { agent, project: "", environment }, probeImage);
-        const how = { publicNetwork, ...(probe ? { probe } : {}) };
+        const how = { publicNetwork, ...probing(environment) };
         return wakeEnvironment(docker, { agent, environment }, how, ended);
       },
     },
@@ -80,6 +84,14 @@ export function startRuntime(options: RuntimeOptions): Runtime {
   return {
     rest,
     readers,
+    undo: async (environment, deployment, ended) => {
+      const onNote = (text: string) => log.warn({ environment, deployment }, text);
+      await rest.alone(environment, async () => {
+        const how = { onNote, ...probing(environment) };
+        const removed = await removeAttempt(docker, { agent, environment }, deployment, how, ended);
+        if (removed > 0) log.info({ environment, deployment, removed }, "removed what a deployment had left");
+      });
+    },
     done: async () => void (await Promise.allSettled([rest.ended(), watching, notices.done])),
   };
 }

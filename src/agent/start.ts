@@ -227,10 +227,13 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
             agent,
             active,
             claims,
-            ask: (deployment, claim, ended) =>
-              request(connection, agent, "claim", { v: 1, deployment, claim }, claimReply, {
-                signal: ended,
-              }),
+            ask: async (deployment, claim, ended) => {
+              const body = { v: 1, deployment, claim };
+              const reply = await request(connection, agent, "claim", body, claimReply, { signal: ended });
+              // It may have been this agent's before it was killed, and have left something here.
+              if (!reply.granted) sync.trigger();
+              return reply;
+            },
             handBack: async (deployment, attempt) => {
               const body = { v: 1, deployment, attempt };
               const options = { timeoutMs: handBackMs };
@@ -253,10 +256,10 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
 
     const sync = startSync({
       active,
-      environments: async (ended) =>
-        (await findEnvironments(docker, agent, ended)).map(({ environment }) => environment),
+      environments: async (ended) => await findEnvironments(docker, agent, ended),
       remove: async (environment, ended) =>
         void (await stopEnvironment(docker, { agent, environment }, ended)),
+      undo: runtime.undo,
       rest: runtime.rest,
       traffic: {
         look: async (ended) => traffic.take(await publicTraffic(docker, agent, ended), now()),

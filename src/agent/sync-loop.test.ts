@@ -30,19 +30,27 @@ const message = {
   nak() {},
 } as const;
 
-test("the server is told what is here; what it wants stopped stops, what should be gone is removed and what should sleep is hibernated, what is busy or unknown is not", async () => {
+test("the server is told what is here; what it wants stopped stops, what should be gone is removed, what never served is taken back and what should sleep is hibernated, what is busy or unknown is not", async () => {
   const active = new ActiveRuns();
   const { run } = active.begin({ deployment: "dep1", environment: "busy", attempt: 2, message });
   const over = new AbortController();
   const asked: SyncRequest[] = [];
   const removed: string[] = [];
+  const undone: string[] = [];
   const rests = resting();
   const sync = startSync({
     active,
-    environments: async () => ["gone", "busy", "kept"],
+    environments: async () => [
+      { environment: "gone", deployments: ["dep3"] },
+      { environment: "busy", deployments: ["dep0", "dep1"] },
+      { environment: "kept", deployments: ["dep4", "dep5"] },
+    ],
+    undo: async (environment, deployment) => {
+      undone.push(`${environment} ${deployment}`);
+      over.abort();
+    },
     remove: async (environment) => {
       removed.push(environment);
-      over.abort();
     },
     ...rests,
     reconnect: async () => {},
@@ -57,6 +65,12 @@ test("the server is told what is here; what it wants stopped stops, what should 
         remove: ["busy", "never-asked-about", "gone"],
         hibernate: ["kept", "busy"],
         wake: ["never-asked-about"],
+        undo: [
+          { environment: "busy", deployment: "dep0" },
+          { environment: "gone", deployment: "dep3" },
+          { environment: "never-asked-about", deployment: "dep9" },
+          { environment: "kept", deployment: "dep5" },
+        ],
       };
     },
     log: { debug() {}, info() {}, warn() {}, error() {} },
@@ -68,6 +82,7 @@ test("the server is told what is here; what it wants stopped stops, what should 
       v: 1,
       running: [{ deployment: "dep1", attempt: 2 }],
       environments: ["gone", "busy", "kept"],
+      deployments: ["dep3", "dep0", "dep1", "dep4", "dep5"],
       active: ["kept"],
       rested: rests.rest.outcomes(),
     },
@@ -75,6 +90,7 @@ test("the server is told what is here; what it wants stopped stops, what should 
   expect(rests.begun).toEqual(["hibernate kept"]);
   expect(rests.heard).toEqual([rests.rest.outcomes(), ["kept"]]);
   expect(removed).toEqual(["gone"]);
+  expect(undone).toEqual(["kept dep5"]);
   expect(stopReasonOf(run.signal)?.kind).toBe("fenced");
 });
 
@@ -86,6 +102,7 @@ test("a server that does not answer is asked again, and a trigger does not wait 
   const sync = startSync({
     active: new ActiveRuns(),
     environments: async () => [],
+    undo: async () => {},
     remove: async () => {},
     ...resting(),
     reconnect: async () => {
@@ -95,7 +112,7 @@ test("a server that does not answer is asked again, and a trigger does not wait 
       asked += 1;
       if (asked === 1) throw new Error("away");
       over.abort();
-      return { v: 1, stop: [], remove: [], hibernate: [], wake: [] };
+      return { v: 1, stop: [], remove: [], hibernate: [], wake: [], undo: [] };
     },
     log: {
       debug() {},
@@ -120,6 +137,7 @@ test("an engine that cannot connect the proxy keeps nobody from asking the serve
   const sync = startSync({
     active: new ActiveRuns(),
     environments: async () => [],
+    undo: async () => {},
     remove: async () => {},
     ...resting(),
     reconnect: async () => {
@@ -127,7 +145,7 @@ test("an engine that cannot connect the proxy keeps nobody from asking the serve
     },
     ask: async () => {
       over.abort();
-      return { v: 1, stop: [], remove: [], hibernate: [], wake: [] };
+      return { v: 1, stop: [], remove: [], hibernate: [], wake: [], undo: [] };
     },
     log: { debug() {}, info() {}, warn: (_, text) => void warned.push(text), error() {} },
     signal: over.signal,

@@ -6,10 +6,14 @@ import type { Resting } from "./resting.js";
 
 export interface SyncOptions {
   readonly active: ActiveRuns;
-  /** Ids of environments that have anything on the engine. */
-  readonly environments: (signal: AbortSignal) => Promise<readonly string[]>;
+  /** Environments that have anything on the engine, with the deployments that their containers were made for. Ids. */
+  readonly environments: (
+    signal: AbortSignal,
+  ) => Promise<readonly { readonly environment: string; readonly deployments: readonly string[] }[]>;
   /** Removes everything of an environment. */
   readonly remove: (environment: string, signal: AbortSignal) => Promise<void>;
+  /** Takes back what a deployment has left that is over and never served. */
+  readonly undo: (environment: string, deployment: string, signal: AbortSignal) => Promise<void>;
   /** Stops and starts containers of environments; what came of it is told with the next question. */
   readonly rest: Pick<Resting, "begin" | "outcomes" | "told">;
   /** Environments that were asked for something. */
@@ -68,19 +72,21 @@ const mostRuns = 1_000;
 const mostEnvironments = 10_000;
 
 async function syncOnce(options: SyncOptions): Promise<void> {
-  const { active, environments, remove, reconnect, rest, traffic, ask, log, signal } = options;
+  const { active, environments, remove, undo, reconnect, rest, traffic, ask, log, signal } = options;
   // Before the server is asked: previews should answer while it is away, too.
   await reconnect(AbortSignal.any([signal, AbortSignal.timeout(carryOutMs)])).catch((error: unknown) => {
     if (!signal.aborted)
       log.warn({ error: (error as Error).message }, "the proxy could not be connected to the previews");
   });
   const running = active.list().map(({ deployment, attempt }) => ({ deployment, attempt }));
-  const here = await environments(signal);
+  const found = await environments(signal);
+  const here = found.map(({ environment }) => environment);
   const asked = await traffic.look(AbortSignal.any([signal, AbortSignal.timeout(lookMs)])).catch(() => []);
   const request: SyncRequest = {
     v: 1,
     running: running.slice(0, mostRuns),
     environments: here.slice(0, mostEnvironments),
+    deployments: found.flatMap(({ deployments }) => deployments).slice(0, mostEnvironments),
     active: asked.slice(0, mostEnvironments),
     rested: rest.outcomes().slice(0, mostRuns),
   };
@@ -101,5 +107,13 @@ async function syncOnce(options: SyncOptions): Promise<void> {
     if (!free(environment)) continue;
     log.info({ environment }, "removing an environment that should be gone");
     await remove(environment, limit);
+  }
+  const removed = new Set(reply.remove);
+  for (const { environment, deployment } of reply.undo) {
+    if (!free(environment) || removed.has(environment)) continue;
+    await undo(environment, deployment, limit).catch((error: unknown) => {
+      signal.throwIfAborted();
+      log.warn({ environment, deployment, error: (error as Error).message }, "what it left is still there");
+    });
   }
 }

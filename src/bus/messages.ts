@@ -101,6 +101,8 @@ export const syncRequest = z.object({
   running: z.array(z.object({ deployment: id, attempt: z.int().min(1) })).max(1000),
   /** Ids of environments that have containers, networks or volumes here. */
   environments: z.array(id).max(10_000),
+  /** Ids of the deployments that their containers were made for. */
+  deployments: z.array(id).max(10_000).default([]),
   /** Those of them that were asked for something since the last question that was answered. */
   active: z.array(id).max(10_000).default([]),
   /** What came of `hibernate` and `wake` of earlier answers; told again until it was heard. */
@@ -133,6 +135,8 @@ export const syncReply = z.object({
   /** Those whose containers should be stopped, and those whose should be started again. Said until it is done. */
   hibernate: z.array(id).default([]),
   wake: z.array(id).default([]),
+  /** Of `deployments`, those that are over and never served. */
+  undo: z.array(z.object({ environment: id, deployment: id })).default([]),
 });
 export type SyncReply = z.infer<typeof syncReply>;
 

@@ -58,6 +58,29 @@ export async function putFiles(
   }
 }
 
+/** The mode of a file in a container, running or not: of 0o755 the last nine bits. Undefined when it is not there. */
+export async function fileMode(
+  docker: Docker,
+  id: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  try {
+    const told = await within(signal, (abortSignal) =>
+      docker.getContainer(id).infoArchive({ path, abortSignal }),
+    );
+    const header = (told as unknown as { headers: Record<string, unknown> }).headers[
+      "x-docker-container-path-stat"
+    ];
+    const stat: unknown = JSON.parse(Buffer.from(String(header), "base64").toString());
+    const { mode } = Object(stat) as { mode?: unknown };
+    return typeof mode === "number" ? mode & 0o777 : 0;
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw engineError(`the file ${path} of container ${id} could not be looked at`, error, signal);
+  }
+}
+
 async function isThere(docker: Docker, id: string, path: string, signal: AbortSignal): Promise<boolean> {
   try {
     await within(signal, (abortSignal) => docker.getContainer(id).infoArchive({ path, abortSignal }));

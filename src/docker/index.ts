@@ -1,7 +1,7 @@
 // A narrow port over the Docker Engine's API: images, containers, networks, and the names of images. Knows nothing of builds,
 // manifests or previews.
 
-export { type ContainerFile, putFiles } from "./archive.js";
+export { type ContainerFile, fileMode, putFiles } from "./archive.js";
 export { connectDocker, type Docker, type DockerAddress, type DockerTls } from "./connect.js";
 export type { ContainerLimits, ContainerSpec, HealthCheckSpec, VolumeMount } from "./container-spec.js";
 export type { ContainerState } from "./container-state.js";

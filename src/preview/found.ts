@@ -75,10 +75,14 @@ export interface FoundService {
   readonly id: string;
   readonly name: string;
   readonly service: string;
+  /** Id of the one that it was made for. */
+  readonly deployment: string;
   readonly number: number;
   readonly settings: string;
   readonly check: Check;
   readonly running: boolean;
+  /** As the engine's health check says. */
+  readonly healthy: boolean;
   /** It has ended with exit code 0. */
   readonly completed: boolean;
   /** What the names of other services mean to it. */
@@ -106,10 +110,12 @@ function serviceOf(state: ContainerState, network: string): FoundService {
     id,
     name,
     service: labels[labelKeys.service] ?? "",
+    deployment: labels[labelKeys.deployment] ?? "",
     number: Number(labels[labelKeys.number] ?? 0) || 0,
     settings: labels[labelKeys.settings] ?? "",
     check: readCheck(labels),
     running: running && !restarting,
+    healthy: running && state.health === "healthy",
     completed: !running && !created && exitCode === 0,
     links: state.links[network] ?? {},
   };

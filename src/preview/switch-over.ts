@@ -146,7 +146,7 @@ export async function undo(
     probe,
     onNote,
   }: {
-    readonly owner: Owner;
+    readonly owner: Pick<Owner, "agent" | "environment">;
     readonly network: string;
     readonly number: number;
     readonly found: readonly FoundService[];
@@ -176,7 +176,7 @@ export async function undo(
 
 async function removeFreshVolumes(
   docker: Docker,
-  owner: Owner,
+  owner: Pick<Owner, "agent" | "environment">,
   which: (number: number) => boolean,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,9 +1,10 @@
 // The rows of "When something is broken" in docs/agent.md that no other file breaks for real; that page names the others.
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { serve } from "../preview/engine-docker.js";
 import { docker, labEngines, labRegistry } from "../support/engines.js";
 import { standing } from "../support/standing.js";
 import { idle, manifest, slow } from "./files.js";
@@ -192,6 +193,64 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
       name.endsWith(".git"),
     );
     expect(mirrors).toHaveLength(1);
+  });
+
+  test("an agent that is killed while a new version starts, which is cancelled meanwhile, leaves what served and nothing else", async () => {
+    const identity = await world.agent("killed");
+    const spawned = async () => {
+      const agent = world.spawn(identity, { GALLEY_DRAIN_SECONDS: "5" });
+      await agent.said("the agent is ready");
+      return agent;
+    };
+    const version = (path: string) => ({
+      "galley.yml": manifest({
+        web: {
+          image: "busybox:latest",
+          kind: "web",
+          command: ["sh", "-c", serve("web")],
+          expose: 8080,
+          health: { path, timeout: 600 },
+        },
+        worker: { image: "busybox:latest", kind: "worker", command: idle, env: { OF: path } },
+      }),
+    });
+    const containers = async (environment: string, ...format: string[]) => {
+      const all = ["ps", "-a", "--no-trunc", "--filter", `label=sh.galley.environment=${environment}`];
+      return (await docker(engine, [...all, ...format]))
+        .split("\n")
+        .filter((line) => line !== "")
+        .sort();
+    };
+    const first = await spawned();
+    const pr = pushed(version("/who"));
+    const { id } = await world.deploy(pr);
+    const { environment } = await world.ended(id);
+    const serving = await containers(environment.id, "-q");
+    expect(serving).toHaveLength(2);
+
+    world.push(pr, version("/never"));
+    const second = await world.deploy(pr);
+    const count = async () => (await containers(environment.id, "-q")).length;
+    await expect.poll(count, { timeout: 100_000, interval: 200 }).toBe(4);
+    first.child.kill("SIGKILL");
+    await first.exited;
+    await world.call("POST", `/deployments/${second.id}/cancel`);
+
+    const again = await spawned();
+    expect(await world.ended(second.id)).toMatchObject({ state: "cancelled" });
+    await expect
+      .poll(() => containers(environment.id, "-q"), { timeout: 100_000, interval: 200 })
+      .toEqual(serving);
+    expect(await containers(environment.id, "--format", "{{.State}}")).toEqual(["running", "running"]);
+    expect(await world.until(id, () => true)).toMatchObject({ state: "running" });
+    const directories = ["worktrees", "exports"].map((name) => join(identity.dataDirectory, name));
+    expect(directories.flatMap((path) => (existsSync(path) ? readdirSync(path) : []))).toEqual([]);
+
+    const removal = await world.call<{ id: string }>("POST", `/environments/${environment.id}/terminate`);
+    expect(await world.ended(removal.id)).toMatchObject({ state: "terminated" });
+    expect(await leftOf(engine, await agentId(identity.name))).toEqual([]);
+    again.child.kill("SIGTERM");
+    expect(await again.exited).toBe(0);
   });
 
   test("a server that is restarted in the middle of a build does not disturb it, and all of its events arrive", async () => {

@@ -19,8 +19,8 @@ import { awaitedLater } from "../support/awaited-later.js";
 import { startBus, type TestAgent, type TestBus } from "../support/bus.js";
 import { natsVersions } from "../support/nats.js";
 
-const nothing = { v: 1, running: [], environments: [], active: [], rested: [] };
-const allIsWell = { v: 1, stop: [], remove: [], hibernate: [], wake: [] };
+const nothing = { v: 1, running: [], environments: [], deployments: [], active: [], rested: [] };
+const allIsWell = { v: 1, stop: [], remove: [], hibernate: [], wake: [], undo: [] };
 const beat: Heartbeat = {
   v: 1,
   at: "2026-11-22T12:00:00.000Z",

@@ -57,6 +57,7 @@ onEachDatabase((databases) => {
       remove: [environment.id],
       hibernate: [],
       wake: [],
+      undo: [],
     });
     expect((await world.call("GET", `/environments/${environment.id}`)).body).toMatchObject({
       agent: other.id,
@@ -284,6 +285,7 @@ onEachDatabase((databases) => {
       remove: ["envunknown"],
       hibernate: [],
       wake: [],
+      undo: [],
     });
     await work.finish("running");
     await state(id, "running");
@@ -296,6 +298,35 @@ onEachDatabase((databases) => {
       ({ state }) => state === "terminated",
     );
     expect(await agent.sync([], [environment.id])).toMatchObject({ remove: [environment.id] });
+  });
+
+  test("what ended without ever serving is named to the agent that has something of it, and nothing that served", async () => {
+    await start();
+    const agent = await world.agent("one");
+    const first = await deploy();
+    await (await agent.take()).finish("running");
+    await state(first.id, "running");
+    const { id: environment } = first.environment;
+    const begun = await world.deploy({ pr });
+    const work = await agent.take();
+    const told = [first.id, begun.id, "depunknown"];
+    const sync = async (who = agent) =>
+      (await who.sync([], [environment], { deployments: told })).undo.map(({ deployment }) => deployment);
+    expect(await sync(), "while it is under way").toEqual([]);
+    await work.finish("failed");
+    await state(begun.id, "failed");
+    expect(await agent.sync([], [environment], { deployments: told })).toMatchObject({
+      remove: [],
+      undo: [{ environment, deployment: begun.id }],
+    });
+    expect(await sync(await world.agent("two")), "the other has nothing to do with it").toEqual([]);
+    const next = await world.deploy({ pr });
+    const last = await agent.take();
+    expect(await sync(), "the next deployment sees to it").toEqual([]);
+    await last.finish("running");
+    await state(next.id, "running");
+    expect((await world.deployment(first.id, () => true)).state).toBe("superseded");
+    expect(await sync()).toEqual([begun.id]);
   });
 
   test("a deployment that its agent has forgotten is begun anew, and fails after three attempts", async () => {

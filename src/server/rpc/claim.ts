@@ -85,8 +85,14 @@ async function decide(
   if (!again && deployment.claims.includes(claim)) return { refuse: "stale" };
   // It asks for what it had: it does not have it any more, and there is nothing left to be cancelled.
   if (deployment.cancelReason !== null && !again) {
-    await endDeployment(tx, deployment, { state: deployment.cancelReason }, now);
-    return { refuse: deployment.cancelReason, ended: true };
+    const state = deployment.cancelReason;
+    await endDeployment(
+      tx,
+      deployment,
+      { state, error: state === "superseded" ? failures.superseded() : null },
+      now,
+    );
+    return { refuse: state, ended: true };
   }
   const other = await activeDeployment(tx, environment.id);
   if (other && other.id !== id) {

@@ -1,4 +1,5 @@
-import { and, eq, inArray } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, isNull, ne, notExists, or } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
 import type { SyncReply, SyncRequest } from "../../bus/index.js";
 import {
   type DeploymentRow,
@@ -32,7 +33,37 @@ export async function sync(
     v: 1,
     stop: await toStop(deps.db, agent, request.running),
     ...(await compareEnvironments(deps, agent, new Set(request.environments))),
+    undo: await toUndo(deps.db, agent, request.deployments),
   };
+}
+
+/**
+ * Those that ended without ever serving, as far as their words say: their agent was dead when they did, and has not taken back what it had begun.
+ * Not while another is under way in the environment, which does.
+ */
+async function toUndo(db: Database, agent: string, ids: readonly string[]): Promise<SyncReply["undo"]> {
+  if (ids.length === 0) return [];
+  const { environmentId: environment, id: deployment, state, error } = deployments;
+  // What served and was replaced is superseded, too, but without an error.
+  const over = or(inArray(state, ["failed", "cancelled"]), and(eq(state, "superseded"), isNotNull(error)));
+  const open = alias(deployments, "open");
+  const underWay = db
+    .select({ id: open.id })
+    .from(open)
+    .where(and(eq(open.environmentId, environment), isNull(open.finishedAt)));
+  return await db
+    .select({ environment, deployment })
+    .from(deployments)
+    .innerJoin(environments, eq(environments.id, environment))
+    .where(
+      and(
+        inArray(deployment, [...ids]),
+        over,
+        eq(environments.agentId, agent),
+        or(isNull(environments.deploymentId), ne(environments.deploymentId, deployment)),
+        notExists(underWay),
+      ),
+    );
 }
 
 type Stop = SyncReply["stop"][number];
