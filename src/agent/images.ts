@@ -1,8 +1,9 @@
 import { setMaxListeners } from "node:events";
 import type { PlannedService } from "../build/index.js";
 import { BuildEvents, type BuildKitClient } from "../buildkit/index.js";
-import { inspectImage, pullImage } from "../docker/index.js";
+import { type ImageFacts, inspectImage, pullImage, registryPlatforms } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
+import { checkPlatform, type Emulates } from "../preview/index.js";
 import { buildService, type ServiceBuildOptions } from "./service-build.js";
 import type { Slots } from "./slots.js";
 
@@ -14,6 +15,9 @@ export interface ImagesOptions
   /** Of the agent: service builds at once, and pulls at once, over all deployments. */
   readonly builds: Slots;
   readonly pulls: Slots;
+  /** `os/arch` of the engine. */
+  readonly platform: () => string;
+  readonly emulates: Emulates;
   readonly signal: AbortSignal;
 }
 
@@ -29,7 +33,7 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
   const signal = AbortSignal.any([options.signal, failed.signal]);
   setMaxListeners(0, signal);
   const images = new Map<string, string>();
-  const pulling = new Map<string, Promise<string>>();
+  const pulling = new Map<string, Promise<ImageFacts>>();
 
   const reused = async (service: string, image: string) => {
     images.set(service, image);
@@ -42,18 +46,34 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
     pulling.set(name, running);
     return running;
   };
-  const pull = async (name: string): Promise<string> => {
-    await pullImage(docker, name, { signal, login: await logins.login(name) });
+  const pull = async (name: string): Promise<ImageFacts> => {
+    const login = await logins.login(name);
+    await pullImage(docker, name, { signal, login }).catch(async (error: unknown) => {
+      throw await withPlatforms(error, () => registryPlatforms(docker, name, { login, signal }));
+    });
     const image = await inspectImage(docker, name, signal);
     if (!image) throw new GalleyError("image_not_found", `image ${name} was pulled and is not there`);
-    return image.id;
+    return image;
   };
+  const [os = "", architecture = ""] = options.platform().split("/");
   const get = async (one: PlannedService): Promise<void> => {
     const { name, build } = one.service;
     if (one.action === "reuse") return await reused(name, one.image);
     if (one.action === "pull") {
       await tell({ type: "service.state", state: "pulling", detail: one.image }, name);
-      images.set(name, await pullOnce(one.image));
+      const image = await pullOnce(one.image).catch((error: unknown) => {
+        signal.throwIfAborted();
+        if (one.orElse === undefined) throw ofService(name, error);
+        return undefined;
+      });
+      if (!image) {
+        const text = `the registry has a newer image ${one.image}, which could not be pulled: service ${name} runs the one that is here`;
+        await tell({ type: "deployment.note", text });
+        return await reused(name, one.orElse ?? "");
+      }
+      // Before the builds of the others are done.
+      await checkPlatform(name, image, { os, architecture }, options.emulates);
+      images.set(name, image.id);
       return;
     }
     if (one.action !== "build" || !build) return;
@@ -84,4 +104,24 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
   options.signal.throwIfAborted();
   if (first) throw first.error;
   return images;
+}
+
+/** An image that is not there for the engine's machine, with those that it is there for. */
+export async function withPlatforms(error: unknown, ask: () => Promise<readonly string[]>): Promise<unknown> {
+  if (!(error instanceof GalleyError) || error.code !== "image_platform_unsupported") return error;
+  const platforms = await ask();
+  if (platforms.length === 0) return error;
+  return new GalleyError(error.code, `${error.message}; it is there for ${platforms.join(", ")}`, {
+    hint: error.hint,
+    cause: error,
+  });
+}
+
+/** The same said of a service. */
+function ofService(service: string, error: unknown): unknown {
+  if (!(error instanceof GalleyError) || error.code !== "image_platform_unsupported") return error;
+  return new GalleyError(error.code, `service ${service}: ${error.message}`, {
+    hint: error.hint,
+    cause: error.cause,
+  });
 }

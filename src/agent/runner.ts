@@ -9,6 +9,7 @@ import type { DeploymentEvent } from "../events/index.js";
 import type { Manifest } from "../manifest/index.js";
 import {
   containerProbe,
+  type Emulates,
   type PublicAddress,
   removeUnusedImages,
   startEnvironment,
@@ -193,9 +194,24 @@ async function deploy(
     });
     await tell(planEvent(planned, progress.addresses));
     await tell({ type: "deployment.state", state: "building" });
-    const images = await getImages({ ...options, buildkit, planned, job, source, logins, tell, signal });
+    // BuildKit has tried what its machine runs.
+    const emulates = async (platform: string) =>
+      (await (await buildkit()).workers(signal)).some(({ platforms }) =>
+        platforms.some(({ os, architecture }) => `${os}/${architecture}` === platform),
+      );
+    const images = await getImages({
+      ...options,
+      buildkit,
+      emulates,
+      planned,
+      job,
+      source,
+      logins,
+      tell,
+      signal,
+    });
     await tell({ type: "deployment.state", state: "starting" });
-    return await start(job, manifest, images, options, { tell, signal, addresses: progress.addresses });
+    return await start(job, manifest, images, options, { tell, signal, addresses, emulates });
   } finally {
     await source.close();
     await client?.then(
@@ -224,7 +240,12 @@ async function start(
   manifest: Manifest,
   images: ReadonlyMap<string, string>,
   { agent, config, docker }: RunnerOptions,
-  { tell, signal, addresses }: Pick<RunOptions, "tell" | "signal"> & Pick<Progress, "addresses">,
+  {
+    tell,
+    signal,
+    addresses,
+    emulates,
+  }: Pick<RunOptions, "tell" | "signal"> & Pick<Progress, "addresses"> & { readonly emulates: Emulates },
 ): Promise<Partial<DeploymentFinished>> {
   const owner = { agent, project: job.project.id, environment: job.environment.id };
   const memory = job.resources.memory === null ? Number.NaN : memoryBytes(job.resources.memory);
@@ -232,6 +253,7 @@ async function start(
     owner,
     deployment: job.deployment,
     images,
+    emulates,
     hosts: addresses,
     routing: { tls: job.ingress.scheme === "https" || config.tlsEnabled, certResolver: config.certResolver },
     limits: {

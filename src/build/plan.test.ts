@@ -101,3 +101,42 @@ test("an image that has no name, or that nobody knows, is BuildKit's to complain
     expect(other).toMatchObject({ action: "build" });
   }
 });
+
+test("an image is pulled as its policy says; of latest what the registry has now, and what is here will do", async () => {
+  const here = { "redis:7": "sha256:redis", nginx: "sha256:nginx", "old:latest": "sha256:old" };
+  const pinned = `redis@sha256:${"0".repeat(64)}`;
+  const { looked, plan } = options(engineWith({ ...here, [pinned]: "sha256:pinned" }), "", []);
+  const resolve = async (names: readonly string[]) => {
+    looked.push(...names);
+    return new Map(
+      names.map((name) => [name, { digest: "sha256:1", local: "x", moved: name === "old:latest" }]),
+    );
+  };
+  const planned = await planServices(
+    [
+      service("missing", { image: "redis:7" }),
+      service("absent", { image: "redis:8", pullPolicy: "missing" }),
+      service("always", { image: "redis:7", pullPolicy: "always" }),
+      service("pinned", { image: pinned, pullPolicy: "always" }),
+      service("same", { image: "nginx" }),
+      service("moved", { image: "old:latest" }),
+      service("kept", { image: "old:latest", pullPolicy: "missing" }),
+      service("never", { image: "old:latest", pullPolicy: "never" }),
+    ],
+    { ...plan, images: { resolve } },
+  );
+  expect(planned.map(({ service: { name }, ...rest }) => ({ name, ...rest }))).toEqual([
+    { name: "missing", action: "reuse", image: "sha256:redis" },
+    { name: "absent", action: "pull", image: "redis:8" },
+    { name: "always", action: "pull", image: "redis:7" },
+    { name: "pinned", action: "reuse", image: "sha256:pinned" },
+    { name: "same", action: "reuse", image: "sha256:nginx" },
+    { name: "moved", action: "pull", image: "old:latest", orElse: "sha256:old" },
+    { name: "kept", action: "reuse", image: "sha256:old" },
+    { name: "never", action: "reuse", image: "sha256:old" },
+  ]);
+  expect(looked).toEqual(["nginx", "old:latest"]);
+  await expect(
+    planServices([service("web", { image: "none:1", pullPolicy: "never" })], plan),
+  ).rejects.toMatchObject({ code: "image_not_found", hint: expect.stringContaining("pull_policy is never") });
+});

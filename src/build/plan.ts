@@ -1,5 +1,6 @@
 import type { Docker } from "../docker/index.js";
-import { inspectImage, type RegistryLogin } from "../docker/index.js";
+import { inspectImage, parseReference, type RegistryLogin } from "../docker/index.js";
+import { GalleyError } from "../errors/index.js";
 import type { Service, ServiceBuild } from "../manifest/index.js";
 import type { CommitFiles } from "../source/index.js";
 import { type BuildKeys, buildKeys } from "./keys.js";
@@ -15,7 +16,13 @@ export type PlannedService =
   | { readonly service: Service; readonly action: "reuse"; readonly image: string }
   /** Another service of the deployment is built from the same inputs. */
   | { readonly service: Service; readonly action: "same-as"; readonly as: string }
-  | { readonly service: Service; readonly action: "pull"; readonly image: string };
+  | {
+      readonly service: Service;
+      readonly action: "pull";
+      readonly image: string;
+      /** Id of the image that the engine has of that name, which will do where nothing else was asked for. */
+      readonly orElse?: string | undefined;
+    };
 
 export interface PlannedBuild {
   /** Undefined where the inputs cannot be told without building: the image is then found by no later deployment. */
@@ -57,7 +64,7 @@ export async function planServices(
   const images = eachOnce(options.images);
   const prepared = await Promise.all(
     services.map(async (service) => {
-      if (!service.build) return { planned: await planImage(service, options) };
+      if (!service.build) return { planned: await planImage(service, { ...options, images }) };
       const build = await prepareBuild(service.build, { ...options, images });
       const reusable =
         useCache && build.keys ? await findReusable(docker, project, build.keys, signal) : undefined;
@@ -101,10 +108,28 @@ function eachOnce(images: InputImages): InputImages {
   };
 }
 
-async function planImage(service: Service, { docker, signal }: PlanOptions): Promise<PlannedService> {
-  const image = service.image ?? "";
+/** Throws `image_not_found` for one that is never to be pulled and is not there. */
+async function planImage(
+  service: Service,
+  { docker, images, login, useCache, signal }: PlanOptions,
+): Promise<PlannedService> {
+  const { name, image = "", pullPolicy: policy } = service;
   const here = await inspectImage(docker, image, signal);
-  return here ? { service, action: "reuse", image: here.id } : { service, action: "pull", image };
+  if (!here && policy === "never") {
+    throw new GalleyError("image_not_found", `service ${name}: the engine has no image ${image}`, {
+      hint: "Its pull_policy is never: put the image on the engine, or choose another policy.",
+    });
+  }
+  if (!here) return { service, action: "pull", image };
+  const reuse = { service, action: "reuse", image: here.id } as const;
+  if (policy === "never" || policy === "missing") return reuse;
+  const { tag = "latest", digest } = parseReference(image);
+  // A digest never means anything else.
+  if (digest !== undefined) return reuse;
+  if (policy === "always") return { service, action: "pull", image };
+  if (tag !== "latest") return reuse;
+  const now = await images.resolve([image], { login, signal, fresh: !useCache });
+  return now.get(image)?.moved ? { service, action: "pull", image, orElse: here.id } : reuse;
 }
 
 /** Without keys two builds of one commit are the same when they are asked for in the same words. */

@@ -56,6 +56,31 @@ export async function registryDigest(
   }
 }
 
+/** The platforms for which a registry has an image, `os/architecture[/variant]`; empty where it does not say. */
+export async function registryPlatforms(
+  docker: Docker,
+  name: string,
+  { login, signal, limitMs = 10_000 }: RegistryDigestOptions,
+): Promise<readonly string[]> {
+  const { registry, repository, tag = "latest", digest } = parseReference(name);
+  try {
+    const authconfig = registryAuth(registry, login);
+    const reference = `${registry}/${repository}${digest ? `@${digest}` : `:${tag}`}`;
+    const ask = () => docker.getImage(reference).distribution({ authconfig });
+    const answer: unknown = await within(signal, ask, limitMs);
+    const { Platforms: platforms } = Object(answer) as { Platforms?: unknown };
+    const found = (Array.isArray(platforms) ? platforms : []).map((one: unknown) => {
+      const { os, architecture, variant } = Object(one) as Record<string, unknown>;
+      return [os, architecture, variant].filter((part) => typeof part === "string" && part !== "").join("/");
+    });
+    // What says so are attestations, not images.
+    return [...new Set(found)].filter((platform) => platform !== "" && !platform.startsWith("unknown"));
+  } catch {
+    signal.throwIfAborted();
+    return [];
+  }
+}
+
 /** Gives an image of the engine another name. Throws `image_not_found` when there is no such image. */
 export async function tagImage(docker: Docker, id: string, name: string, signal: AbortSignal): Promise<void> {
   const colon = name.lastIndexOf(":");

@@ -18,7 +18,13 @@ export {
 export { type ContainerEvent, openContainerEvents } from "./events.js";
 export { type ExecEnd, execInContainer } from "./exec.js";
 export { type EngineFacts, engineFacts } from "./facts.js";
-export { type LocalImage, localImage, registryDigest, tagImage } from "./image-identity.js";
+export {
+  type LocalImage,
+  localImage,
+  registryDigest,
+  registryPlatforms,
+  tagImage,
+} from "./image-identity.js";
 export { findImages, type ImageFacts, inspectImage, pullImage, pushImage, removeImage } from "./images.js";
 export { containerLog, type LogChunk, type LogOptions, lastLogLines } from "./logs.js";
 export {

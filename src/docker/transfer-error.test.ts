@@ -38,6 +38,13 @@ test.each([...words.nothingShown, ...words.wrong, ...words.denied])(
   },
 );
 
+test.each([
+  "no matching manifest for linux/amd64 in the manifest list entries",
+  'failed to resolve reference "r.example/a/b:1": no match for platform in manifest sha256:1: not found',
+])("an image for other machines is not one that is missing: %s", (text) => {
+  expect(codeOf("pull", false, text)).toMatchObject({ code: "image_platform_unsupported" });
+});
+
 test.each(words.wrong)("a login that is not known is refused: %s", (text) => {
   expect(codeOf("push", true, text)).toMatchObject({ code: "image_login_refused" });
 });

@@ -14,6 +14,7 @@ export interface FailedTransfer {
 const refusals = /denied|unauthorized|no basic auth|authentication required|authorization failed|forbidden/i;
 const unknownLogin = /\b401\b|unauthorized|authentication required|incorrect username or password/i;
 const denials = /\b403\b|\bdenied\b|forbidden|insufficient_scope/i;
+const otherMachines = /no matching manifest for|no match for platform in manifest/i;
 const absences = /not found|manifest unknown|does not exist|no such image/i;
 const limits = /\b429\b|too ?many ?requests|pull rate limit/i;
 const unknownHosts = /no such host|server misbehaving|temporary failure in name resolution/i;
@@ -23,7 +24,7 @@ const unreachable =
 
 /**
  * What a transfer failed with: `image_login_required` where no login was shown, `image_login_refused` where the one that was is
- * not known, `image_pull_denied` and `image_push_denied` where it has no access, `image_not_found`, `image_rate_limited`,
+ * not known, `image_pull_denied` and `image_push_denied` where it has no access, `image_not_found`, `image_platform_unsupported`, `image_rate_limited`,
  * `image_registry_untrusted` and `image_registry_unreachable` for a registry that cannot be talked to now, else `engine_error` with
  * the registry's words. An aborted call rethrows the signal's reason.
  */
@@ -38,6 +39,13 @@ export function transferError(failed: FailedTransfer, error: unknown, signal: Ab
   // First: an engine that asked in vain adds what it would have wanted to find.
   const away = withoutRegistry(what, registry, text, error);
   if (away) return away;
+  if (otherMachines.test(text)) {
+    return new GalleyError(
+      "image_platform_unsupported",
+      `${what}: it is not there for the engine's machine (${text})`,
+      { hint: "Name an image or a tag that is there for it.", cause: error },
+    );
+  }
   if (refusals.test(text)) {
     if (!withLogin) {
       return new GalleyError("image_login_required", `${what}: ${registry} wants a login (${text})`, {

@@ -13,6 +13,7 @@ export const galleyErrorCodes = [
   "image_rate_limited",
   "image_registry_unreachable",
   "image_registry_untrusted",
+  "image_platform_unsupported",
   "container_failed",
   "container_unhealthy",
   "port_in_use",

@@ -18,6 +18,13 @@ export type ServiceKind = (typeof serviceKinds)[number];
 export const restartPolicies = ["no", "always", "on-failure", "unless-stopped"] as const;
 export type RestartPolicy = (typeof restartPolicies)[number];
 
+export const pullPolicies = ["always", "missing", "never"] as const;
+/**
+ * When an image that is not built is pulled. `always`: at each deployment. `missing`: when the engine has none of its name. `never`: it has to
+ * be there.
+ */
+export type PullPolicy = (typeof pullPolicies)[number];
+
 /** Another service that has to be there first. */
 export interface Dependency {
   readonly service: string;
@@ -63,6 +70,8 @@ export interface Service {
   /** Present when the image is built; wins over `image`. */
   readonly build?: ServiceBuild | undefined;
   readonly image?: string | undefined;
+  /** Of an image that is not built. Default: `missing`; of the tag `latest`, what its registry has now, where that answers. */
+  readonly pullPolicy?: PullPolicy | undefined;
   readonly entrypoint?: readonly string[] | undefined;
   readonly command?: readonly string[] | undefined;
   /** Absolute path inside. */

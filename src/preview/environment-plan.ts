@@ -14,6 +14,7 @@ import { filesOf } from "./files.js";
 import { gateCheck, gateFile } from "./gate.js";
 import type { PublicAddress } from "./hosts.js";
 import type { Owner } from "./labels.js";
+import { checkPlatform, type Emulates } from "./platform.js";
 import type { Routing } from "./routes.js";
 import { volumesOf, writesAlone } from "./volumes.js";
 
@@ -36,6 +37,8 @@ export interface PlanOptions {
    * bridges, such as one whose engine is in a virtual machine. Default: false.
    */
   readonly publish?: boolean | undefined;
+  /** Default: the engine runs nothing that is for another machine. */
+  readonly emulates?: Emulates | undefined;
   /** Something that a person should know before it goes wrong. */
   readonly onNote?: ((text: string) => void) | undefined;
   readonly signal: AbortSignal;
@@ -52,7 +55,7 @@ export interface ServicePlan {
  * The plans of all services, each after those that it depends on.
  *
  * @param number of the deployment
- * @throws image_not_found, manifest_invalid, container_failed for an image that would route requests itself
+ * @throws image_not_found, image_platform_unsupported, manifest_invalid, container_failed for an image that would route requests itself
  */
 export async function planEnvironment(
   docker: Docker,
@@ -110,13 +113,8 @@ export async function planEnvironment(
       });
     }
     refuseRoutes(service, image);
-    // Told and not refused: an engine with an emulator runs it.
-    if (image.os !== facts.os || image.architecture !== facts.architecture) {
-      options.onNote?.(
-        `the image of service ${service.name} is for ${image.os}/${image.architecture}, and this engine is ` +
-          `${facts.os}/${facts.architecture}: without an emulator it will not start`,
-      );
-    }
+    const note = await checkPlatform(service.name, image, facts, options.emulates ?? (async () => false));
+    if (note !== undefined) options.onNote?.(note);
     return image;
   }
 }

@@ -9,6 +9,7 @@ export { engineRoutes } from "./host-routes.js";
 export { hostsOf, type Ingress, type PublicAddress } from "./hosts.js";
 export { removeUnusedImages } from "./images.js";
 export type { Owner } from "./labels.js";
+export { checkPlatform, type Emulates } from "./platform.js";
 export { containerProbe, directProbe, type Probe, type ProbeTarget } from "./probe.js";
 export { reconnectProxy } from "./proxy.js";
 export type { Routing } from "./routes.js";

@@ -251,7 +251,7 @@ onEachEngine(
       ]);
     });
 
-    test("an image for another machine is told before it starts, and why it does not is said", async () => {
+    test("an image for another machine is refused before anything starts, unless an emulator runs it: then it is told", async () => {
       const tag = labName("other-machine");
       const other = process.arch === "x64" ? "arm64" : "amd64";
       const input = 'FROM scratch\nCOPY --from=busybox /bin/busybox /app\nCMD ["/app"]\n';
@@ -261,12 +261,17 @@ onEachEngine(
       cleanUp.push(() => purgeImage(engine, tag));
       const notes: string[] = [];
       const { deploy } = made(service("app", { image: tag }));
-      await expect(deploy(undefined, { onNote: (text) => notes.push(text) })).rejects.toMatchObject({
+      const onNote = (text: string) => notes.push(text);
+      await expect(deploy(undefined, { onNote })).rejects.toMatchObject({
+        code: "image_platform_unsupported",
+        message: expect.stringContaining(`service app is for linux/${other}, and this engine`),
+      });
+      expect(notes).toEqual([]);
+      // It goes on to the start, which fails, as this emulator is none.
+      await expect(deploy(undefined, { onNote, emulates: async () => true })).rejects.toMatchObject({
         code: "container_failed",
       });
-      expect(notes).toEqual([
-        expect.stringMatching(new RegExp(`service app is for linux/${other}, and this engine`)),
-      ]);
+      expect(notes).toEqual([expect.stringContaining("it is run by an emulator")]);
     });
 
     test("a network that has become too small is told, and made larger once nothing is on it", async () => {

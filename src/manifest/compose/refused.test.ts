@@ -161,3 +161,33 @@ test("an empty compose file, one without services and a list are refused", async
     "compose.yaml:1:1: found no map; accepted: a map with services",
   ]);
 });
+
+test("a pull policy counts for images that are pulled, in all the words that Compose has for it", async () => {
+  const policies = ["always", "missing", "if_not_present", "never", "daily", "weekly", "every_12h"];
+  const services = (names: readonly string[], more = "") =>
+    names.map((policy, n) => `  s${n}: { image: a, pull_policy: ${policy}${more} }`);
+  const { services: read_ } = await read({ "compose.yaml": lines("services:", ...services(policies)) });
+  expect(read_.map(({ pullPolicy }) => pullPolicy)).toEqual([
+    "always",
+    "missing",
+    "missing",
+    "never",
+    "always",
+    "always",
+    "always",
+  ]);
+  expect(
+    await problemsOf({ "compose.yaml": lines("services:", ...services(["sometimes", "build"])) }),
+  ).toEqual([
+    'compose.yaml:2:32: services.s0.pull_policy: found "sometimes"; accepted: always, missing, never, if_not_present, daily, weekly, every_<duration>, build',
+    "compose.yaml:3:32: services.s1.pull_policy: found build, and the service has none; accepted: always, missing, never",
+  ]);
+  const built = await read({
+    "compose.yaml": lines("services:", ...services(["build", "always"], ", build: .")),
+    Dockerfile: "FROM a",
+  });
+  expect(built.services.map(({ pullPolicy }) => pullPolicy)).toEqual([undefined, undefined]);
+  expect(warningsOf(built)).toContain(
+    "compose.yaml:3:32: services.s1.pull_policy is left out: the image is built",
+  );
+});

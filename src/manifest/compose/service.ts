@@ -1,6 +1,8 @@
 import { kindOf } from "../kinds.js";
 import {
   type Dependency,
+  type PullPolicy,
+  pullPolicies,
   type RestartPolicy,
   restartPolicies,
   type Service,
@@ -64,6 +66,7 @@ export async function serviceOf(
     kind: kindOfService(build ? undefined : image, ports),
     build,
     image: build ? undefined : image,
+    pullPolicy: pullPolicyOf(scope, value("pull_policy"), build !== undefined, `${where}.pull_policy`),
     entrypoint: wordsOf(scope, value("entrypoint"), `${where}.entrypoint`),
     command: wordsOf(scope, value("command"), `${where}.command`),
     workingDirectory: textOf(value("working_dir"), `${where}.working_dir`, findings, "an absolute path"),
@@ -77,6 +80,31 @@ export async function serviceOf(
     healthCheck: healthCheckOf(scope, value("healthcheck"), `${where}.healthcheck`),
     resources: resourcesOf(scope, map, deploy, where),
   };
+}
+
+/** How often is daily and the like is once more than asked for: what has not changed is not pulled again. */
+function pullPolicyOf(
+  { findings }: Scope,
+  located: Located | undefined,
+  built: boolean,
+  where: string,
+): PullPolicy | undefined {
+  const read = (text: string): PullPolicy | "build" | undefined => {
+    if (text === "build") return "build";
+    if (text === "if_not_present") return "missing";
+    if (/^(?:daily|weekly|every_\w{1,30})$/.test(text)) return "always";
+    return pullPolicies.find((policy) => policy === text);
+  };
+  const accepted = `${pullPolicies.join(", ")}, if_not_present, daily, weekly, every_<duration>, build`;
+  const policy = meantBy(located, where, findings, read, accepted);
+  if (policy === "build" && !built && located)
+    findings.problem(
+      located.place,
+      `${where}: found build, and the service has none; accepted: ${pullPolicies.join(", ")}`,
+    );
+  else if (policy !== undefined && policy !== "build" && built && located)
+    findings.warn(located.place, `${where} is left out: the image is built`);
+  return policy === "build" || built ? undefined : policy;
 }
 
 /** What its image is known for; else what is published is for visitors, what is exposed for other services. */

@@ -58,7 +58,7 @@ test("every key means what the manifest says it does", () => {
       "    health: { path: /health, status: 204, timeout: 2m }",
       "    resources: { cpus: 0.5, memory: 512m }",
       "  seed: { kind: worker, image: acme/seed, command: [node, seed.js], restart: no }",
-      "  cache: { kind: cache, image: 'redis:7', ephemeral: true }",
+      "  cache: { kind: cache, image: 'redis:7', ephemeral: true, pull_policy: always }",
       "  db: { kind: database, image: 'postgres:16' }",
       "on_create: { service: seed, command: node fill.js }",
       "on_deploy:",

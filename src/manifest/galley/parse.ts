@@ -81,6 +81,8 @@ function serviceOf(name: string, service: GalleyService, root: Located, findings
       `services.${name}: has build and image; it is built, and the image is left out`,
     );
   }
+  if (build && service.pull_policy !== undefined)
+    findings.warn(at("pull_policy"), `services.${name}.pull_policy is left out: the image is built`);
   if (health && service.expose === undefined) {
     findings.problem(
       at("health"),
@@ -104,6 +106,7 @@ function serviceOf(name: string, service: GalleyService, root: Located, findings
       secrets: build.secrets ?? [],
     },
     image: build ? undefined : image,
+    pullPolicy: build ? undefined : service.pull_policy,
     command: commandOf(service.command),
     expose: service.expose,
     env: textsOf(service.env),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { restartPolicies, serviceKinds } from "../manifest.js";
+import { pullPolicies, restartPolicies, serviceKinds } from "../manifest.js";
 import { bytesOf, secondsOf } from "../units.js";
 
 // What stands in a message is what is accepted: what was found is put before it.
@@ -175,6 +175,12 @@ const service = z.strictObject(
       .regex(/^\S{1,500}$/, "the name of an image")
       .optional()
       .describe("The image it runs, where it is not built."),
+    pull_policy: z
+      .enum(pullPolicies, pullPolicies.join(", "))
+      .optional()
+      .describe(
+        "When `image` is pulled: `always`, at each deployment; `missing`, when the engine has none of its name; `never`. Default: `missing`, but of the tag `latest` what its registry has now.",
+      ),
     command: command
       .optional()
       .describe("Runs in place of the image's command: a line for the shell, or a list of words."),
