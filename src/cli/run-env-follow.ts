@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { safeName } from "../buildkit/index.js";
 import { type Deployment, deploymentAnswer, logsAnswer } from "./api/answers.js";
 import type { Api } from "./api/client.js";
 import { followDeployment } from "./api/follow-deployment.js";
@@ -81,6 +82,12 @@ export function runEnvLogs(name: string, flags: EnvLogsFlags, process: NodeJS.Pr
       accepts: ({ kind, attempt }) => kind === "deploy" && (attempt > 0 || flags.follow === true),
       orElse: "has no deployment that an agent has begun with",
     });
+    const { eventsRemovedAt } = deployment;
+    if (eventsRemovedAt)
+      process.stderr.write(
+        `What the builds of ${safeName(deployment.id)} printed was removed on ${eventsRemovedAt.slice(0, 10)}: the server keeps it for a time ` +
+          "(GALLEY_EVENTS_KEEP_DAYS, GALLEY_EVENTS_KEEP_COUNT). What runs now prints is shown with --runtime.\n",
+      );
     if (flags.follow) await followLogs(api, deployment, signal, (line) => write(lines.format(line)));
     else await pages(api, deployment, flags.service, (line) => write(lines.format(line)));
     return exitCode.ok;

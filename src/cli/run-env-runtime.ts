@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
 import { inUnits } from "./ago.js";
 import { statsAnswer } from "./api/answers.js";
+import { followRuntime } from "./api/follow-runtime.js";
 import { runtimeLines } from "./api/runtime-lines.js";
 import { exitCode } from "./exit-codes.js";
 import { findEnvironment } from "./find-deployment.js";
@@ -38,7 +39,17 @@ export function runRuntimeLogs(
       color: hasColor(stdout, env),
     });
     const { service, since, tail, follow = false } = flags;
-    for await (const line of runtimeLines(api, { environment: id, service, since, tail, follow }, signal)) {
+    const question = { environment: id, service, since, tail, follow };
+    const say = (text: string) => void process.stderr.write(`${text}\n`);
+    const all = follow
+      ? followRuntime(question, {
+          lines: (asked, onOpen) => runtimeLines(api, asked, signal, onOpen),
+          onLost: (error) => say(`${error.message} Trying to go on with the log…`),
+          onBack: () => say("The log goes on with what was printed meanwhile."),
+          signal,
+        })
+      : runtimeLines(api, question, signal);
+    for await (const line of all) {
       // Waits for a reader who is slower than the network.
       if (!stdout.write(lines.format(line))) await drained(stdout, signal);
     }

@@ -54,6 +54,8 @@ export const deploymentAnswer = object({
   cancelling: z.string().nullable(),
   createdAt: time,
   finishedAt: time.nullable(),
+  /** What its builds printed is gone since then. */
+  eventsRemovedAt: time.nullable().optional(),
   duration: z.number().nullable(),
   url: z.string().nullable(),
   services: z.array(z.unknown()).nullable(),

@@ -16,16 +16,23 @@ export interface RuntimeLogsQuestion {
 
 const refusal = z.looseObject({ code: z.string(), message: z.string(), hint: z.string().optional() });
 
-/** What the services of an environment print. Throws what the server refuses, at the beginning or later. */
+/**
+ * What the services of an environment print, over one connection. Throws what the server refuses, at the beginning or later.
+ *
+ * @param onOpen the server answers; with its time, where it says that
+ */
 export async function* runtimeLines(
   api: Api,
   { environment, service, since, tail, follow }: RuntimeLogsQuestion,
   signal: AbortSignal,
+  onOpen: (serverTime: string | undefined) => void = () => {},
 ): AsyncGenerator<z.infer<typeof runtimeLineAnswer>> {
   const given = Object.entries({ service, since, tail, follow: String(follow) });
   const query = new URLSearchParams();
   for (const [key, value] of given) if (value !== undefined) query.set(key, value);
   const response = await api.events(`/environments/${environment}/runtime-logs?${query}`, 0, signal);
+  const time = Date.parse(response.headers.get("date") ?? "");
+  onOpen(Number.isNaN(time) ? undefined : new Date(time).toISOString());
   const stream = new ServerSentEvents();
   const decoder = new TextDecoder();
   try {
