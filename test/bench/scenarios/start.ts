@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench } from "../bench.js";
-import { standBefore } from "../first-request.js";
+import { noteFirstRequest } from "../first-request.js";
 import { plainBuild } from "../same-options.js";
 import { type Contender, type Prepared, type Scenario, target } from "../scenario.js";
 
@@ -36,7 +36,7 @@ async function setUp(bench: Bench): Promise<Prepared> {
   const folder = join(bench.folder, "start");
   await mkdir(folder);
   await writeFile(join(folder, "Dockerfile"), "FROM scratch\nCOPY Dockerfile /\n");
-  const doorstep = await standBefore(bench.engine.dockerHost);
+  const doorstep = await noteFirstRequest(bench.engine.dockerHost);
   bench.atEnd(() => doorstep.close());
   const contender = (tool: "galley" | "buildx"): Contender => ({
     name: tool,
