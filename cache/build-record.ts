@@ -29,6 +29,10 @@ export interface CacheBuildRecord {
   readonly steps: readonly StepRecord[];
   /** Mounts that were filled before it, by id. */
   readonly restored: readonly string[];
+  /** Scopes whose stored layers it was given. Absent in records of before there were any. */
+  readonly layers?: readonly string[];
+  /** The scope that keeps the layers of its own. */
+  readonly layerScope?: string;
 }
 
 const mostKept = 200;

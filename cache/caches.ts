@@ -8,8 +8,11 @@ import type {
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
 import { collect, readIndexes } from "./collect.js";
 import { keepMount } from "./keep-mount.js";
+import { boundLayers } from "./layer-bounds.js";
+import { exportLayers } from "./layer-export.js";
+import { importLayers, type LayerImports, noLayers } from "./layer-import.js";
 import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
-import { cachePlaces } from "./places.js";
+import { type CachePlaces, cachePlaces } from "./places.js";
 import { refreshIndex } from "./repository-index.js";
 import { restoreMounts } from "./restore-mounts.js";
 import { type CacheScope, requireOwnMounts } from "./scope.js";
@@ -52,11 +55,18 @@ export interface BeginOptions {
 
 /** The caches of one build, from before its first step to after its end. */
 export interface BuildCaches {
+  /** Stored layers for the solve, where the engine has lost what they hold. They stay until `end`. Rejects with the build's signal only. */
+  layers(): Promise<LayerImports>;
   /** Before the first step: refuses other repositories' mounts, and fills what is gone from what was stored. @throws GalleyError forbidden */
   onGraph(graph: BuildGraph): Promise<void>;
   onStatus(status: SolveStatus): void;
-  /** Resolves when the context is needed no more; what follows happens behind the caller's back, see `settled`. Never rejects. */
-  end(built: boolean): Promise<void>;
+  /**
+   * Resolves when the context is needed no more: nobody should wait for that who has something to do with what was built. What follows
+   * happens behind the caller's back, see `settled`. Never rejects.
+   *
+   * @param built the name of what the engine keeps of the context; undefined where nothing was built
+   */
+  end(built: { readonly sharedKey: string } | undefined): Promise<void>;
 }
 
 /** All caches of a data directory, as one process uses them. */
@@ -87,12 +97,13 @@ export function openCaches(options: CachesOptions): Caches {
         if (!over.signal.aborted) log.warn({ error: (error as Error).message }, `${what} failed`);
       }
     });
+    return last;
   };
   const leave = (namespace: string) => {
     const left = (busy.get(namespace) ?? 1) - 1;
     if (left > 0) return void busy.set(namespace, left);
     busy.delete(namespace);
-    for (const work of waiting.get(namespace)?.splice(0) ?? []) later("storing cache mounts", work);
+    for (const work of waiting.get(namespace)?.splice(0) ?? []) void later("storing cache mounts", work);
     waiting.delete(namespace);
   };
   const store = async (mounts: readonly BuildMount[], graph: BuildGraph, { scope, auth }: BeginOptions) => {
@@ -107,9 +118,32 @@ export function openCaches(options: CachesOptions): Caches {
     } finally {
       client.close();
     }
+    await tidy(places);
+  };
+  const storeLayers = async (
+    kept: Omit<Parameters<typeof exportLayers>[0], "client" | "signal" | "share" | "now">,
+  ) => {
+    const { signal } = over;
+    const client = await options.connect(signal);
+    try {
+      const stored = await exportLayers({ ...options, ...kept, client, signal });
+      if (!stored) return;
+      const bytes = stored.blobs.reduce((sum, { size }) => sum + size, 0);
+      log.info(
+        { repo: kept.scope.repoKey, service: stored.service, scope: stored.scope, bytes },
+        "stored layers",
+      );
+    } finally {
+      client.close();
+    }
+    await tidy(kept.places);
+  };
+  const tidy = async (places: CachePlaces) => {
     await refreshIndex(places, over.signal);
     for (const gone of await collect({ ...options, signal: over.signal }))
       log.info(gone, "removed a stored cache mount");
+    for (const gone of await boundLayers({ ...options, signal: over.signal }))
+      log.info(gone, "removed stored layers");
   };
 
   return {
@@ -123,8 +157,23 @@ export function openCaches(options: CachesOptions): Caches {
       let graph: BuildGraph | undefined;
       let inputs: ReturnType<typeof stepInputs> | undefined;
       let restored: readonly string[] = [];
+      let layers = noLayers;
       let ended = false;
       return {
+        async layers() {
+          if (!build.useCache) return layers;
+          const signal = AbortSignal.any([build.signal, over.signal]);
+          try {
+            layers = await importLayers({ ...build, places, signal });
+            if (layers.scopes.length > 0) note(`stored layers are at hand: ${layers.scopes.join(", ")}`);
+          } catch (error) {
+            build.signal.throwIfAborted();
+            const why = (error as Error).message;
+            log.warn({ repo: scope.repoKey, error: why }, "stored layers are not used");
+            note(`stored layers are not used: ${why}`);
+          }
+          return layers;
+        },
         async onGraph(told) {
           requireOwnMounts(told, scope);
           graph = told;
@@ -134,7 +183,15 @@ export function openCaches(options: CachesOptions): Caches {
           const mounts = buildMounts(told, scope);
           if (!build.useCache || mounts.length === 0) return;
           try {
-            restored = await restoreMounts({ ...build, mounts, graph: told, places, inputs, signal });
+            restored = await restoreMounts({
+              ...build,
+              mounts,
+              graph: told,
+              places,
+              inputs,
+              imported: layers.keys,
+              signal,
+            });
             if (restored.length > 0)
               note(`cache mounts were filled from what was stored: ${restored.join(", ")}`);
           } catch (error) {
@@ -148,10 +205,11 @@ export function openCaches(options: CachesOptions): Caches {
         async end(built) {
           if (ended) return;
           ended = true;
+          let stored: Promise<void> | undefined;
           const whole = graph;
           if (whole && inputs) {
             const known = inputs;
-            later("recording a build", async () => {
+            void later("recording a build", async () => {
               const record: CacheBuildRecord = {
                 v: 1,
                 id: build.build,
@@ -159,13 +217,28 @@ export function openCaches(options: CachesOptions): Caches {
                 scope: scope.own,
                 at: new Date(began).toISOString(),
                 took: Math.max(0, now() - began),
-                built,
+                built: built !== undefined,
                 steps: watch.records(whole, await known, (id) => withoutNamespace(id, scope)),
                 restored,
+                layers: layers.scopes,
+                layerScope: scope.layers.own,
               };
               await writeBuildRecord(places.builds, record);
               await refreshIndex(places, over.signal);
             });
+            if (built && options.share > 0)
+              stored = later("storing layers", async () =>
+                storeLayers({
+                  ...build,
+                  ...built,
+                  graph: whole,
+                  places,
+                  keys: [...(await known).values()].map(({ key }) => key),
+                  imported: layers.entries,
+                  changed: whole.steps.some(({ digest }) => watch.ran(digest)),
+                  began,
+                }),
+              );
             const changed =
               built && options.share > 0
                 ? buildMounts(whole, scope).filter(({ steps }) =>
@@ -176,7 +249,7 @@ export function openCaches(options: CachesOptions): Caches {
               waiting.set(namespace, [...(waiting.get(namespace) ?? []), () => store(changed, whole, build)]);
           }
           leave(namespace);
-          await inputs?.catch(() => {});
+          await Promise.all([inputs?.catch(() => {}), layers.close().catch(() => {}), stored]);
         },
       };
     },
@@ -187,7 +260,7 @@ export function openCaches(options: CachesOptions): Caches {
       }
     },
     async makeRoom(bytes) {
-      later("making room on the disk", async () => {
+      void later("making room on the disk", async () => {
         let stored = 0;
         for (const index of (await readIndexes(dataDirectory)).values()) stored += index.storedBytes;
         const budget = Math.max(0, Math.min(options.budget, stored - bytes));

@@ -14,11 +14,15 @@ export interface CachePlaces {
   readonly builds: string;
   /** One file a mount that is being filled. */
   readonly filling: string;
+  /** An image layout with the layers of all services, each blob once. */
+  readonly layers: string;
   readonly lock: string;
   /** What a scope has stored of a mount. */
   mount(scope: string, id: string): string;
   /** Stored mounts of a scope. */
   mounts(scope: string): string;
+  /** What a scope has stored of a service's layers. */
+  layersOf(scope: string, service: string): string;
 }
 
 const safeName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
@@ -39,9 +43,12 @@ export function cachePlaces(dataDirectory: string, repoKey: string): CachePlaces
     chunks: join(directory, "chunks"),
     builds: join(directory, "builds"),
     filling: join(directory, "filling"),
+    layers: join(directory, "layers"),
     lock: join(directory, "lock"),
     mounts: (scope) => join(directory, "mounts", scope),
     mount: (scope, id) => join(directory, "mounts", scope, `${mountName(id)}.json`),
+    layersOf: (scope, service) =>
+      join(directory, "layers", scope, `${safeName.test(service) ? service : mountName(service)}.json`),
   };
 }
 

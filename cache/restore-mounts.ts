@@ -19,6 +19,8 @@ export interface RestoreOptions {
   readonly client: BuildKitClient;
   readonly auth: SessionService;
   readonly inputs: Promise<ReadonlyMap<string, StepInputs>>;
+  /** Keys of steps whose results BuildKit is given. */
+  readonly imported: ReadonlySet<string>;
   readonly note: (text: string) => void;
   readonly signal: AbortSignal;
 }
@@ -117,7 +119,7 @@ interface Candidate {
 }
 
 async function missingOnes(stored: readonly Candidate[], options: RestoreOptions): Promise<Candidate[]> {
-  const { client, places, inputs, signal } = options;
+  const { client, places, inputs, imported, signal } = options;
   // The one question of most builds. An engine measures what it tells of, which takes long where that is much.
   const filter = listsIds(client) ? stored.map(({ mount }) => mountFilter(mount.use.id)) : undefined;
   const there = new Set(filter ? (await client.diskUsage({ filter, signal })).flatMap(mountIdOf) : []);
@@ -135,6 +137,7 @@ async function missingOnes(stored: readonly Candidate[], options: RestoreOptions
   const results = records.map(({ description }) => description);
   const willBeCached = ({ digest, args }: BuildMount["steps"][number]) => {
     const key = keys.get(digest)?.key;
+    if (key !== undefined && imported.has(key)) return true;
     // BuildKit describes the result of a step by its command (worker/base: `mount / from exec …`).
     return key !== undefined && earlier.has(key) && results.some((text) => text.includes(args.join(" ")));
   };

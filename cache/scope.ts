@@ -10,10 +10,14 @@ export interface CacheScope {
   readonly own: string;
   /** Where it looks for what is stored, the first one first. `own` is among them; it writes to no other. */
   readonly readsFrom: readonly string[];
+  /** The same for layers, of which each pull request keeps its own: they are those of its commit. */
+  readonly layers: { readonly own: string; readonly readsFrom: readonly string[] };
 }
 
+const base = "base";
+
 /**
- * Builds of a repository share its caches. Code that comes from a fork reads what the repository has stored, and writes where no other
+ * Builds of a repository share its cache mounts. Code that comes from a fork reads what the repository has stored, and writes where no other
  * pull request looks: what it leaves behind is never run by anybody else.
  *
  * @param build `pr`: the number of the pull request, null for a branch; `fork`: its head is in another repository
@@ -24,10 +28,11 @@ export function cacheScope(build: {
   readonly fork: boolean;
 }): CacheScope {
   const { repoKey, pr, fork } = build;
-  if (!fork) return { repoKey, namespace: repoKey, own: "base", readsFrom: ["base"] };
+  const of = (own: string) => ({ own, readsFrom: own === base ? [base] : [own, base] });
+  if (!fork) return { repoKey, namespace: repoKey, ...of(base), layers: of(pr === null ? base : `pr-${pr}`) };
   const own = `fork-${pr === null ? "ref" : `pr-${pr}`}`;
   // No repository key has this character, so that no repository can be given the namespace of another one's fork.
-  return { repoKey, namespace: `${repoKey}~${own}`, own, readsFrom: [own, "base"] };
+  return { repoKey, namespace: `${repoKey}~${own}`, ...of(own), layers: of(own) };
 }
 
 /**

@@ -68,7 +68,7 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
   let tree: ContextTree | undefined;
   let caches: BuildCaches | undefined;
   let refused: unknown;
-  let succeeded = false;
+  let succeeded: { readonly sharedKey: string } | undefined;
   try {
     tree = await source.context(build.path, signal);
     const record = recordBuild(tree, build.dockerfile);
@@ -84,8 +84,11 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
       signal,
     });
     caches = begun;
-    const built = await buildImage(client, requestOf(options, record.tree), {
+    const layers = await begun.layers();
+    const request = { ...requestOf(options, record.tree), cacheFrom: layers.entries };
+    const built = await buildImage(client, request, {
       signal,
+      stores: layers.stores,
       cwd: "/",
       auth: logins.auth,
       proxies: options.proxies,
@@ -128,7 +131,7 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
         signal,
       });
     }
-    succeeded = true;
+    succeeded = built;
     await tellAll(events.finish({ kind: "built", image: imageId }, now()));
     return imageId;
   } catch (thrown) {
@@ -138,8 +141,10 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
     await tellAll(events.finish(outcomeOf(error, signal), now()));
     throw error;
   } finally {
-    await caches?.end(succeeded);
-    await tree?.close();
+    const ended = (caches?.end(succeeded) ?? Promise.resolve()).then(() => tree?.close());
+    // What is stored of it needs the context for longer; the deployment goes on meanwhile.
+    if (!succeeded) await ended;
+    else ended.catch(() => {});
   }
 }
 

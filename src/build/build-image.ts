@@ -2,6 +2,7 @@ import {
   type BuildGraph,
   type BuildKitClient,
   BuildKitError,
+  type ContentDirectory,
   createSecrets,
   createSshAgents,
   type ExportEntry,
@@ -30,6 +31,8 @@ export interface BuildImageOptions {
   readonly onSourceMap?: (map: StepSourceMap) => void;
   readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
   readonly onWarning?: (message: string) => void;
+  /** Served beside those of the request's contexts: caches among `cacheFrom` that the caller serves by itself. */
+  readonly stores?: Readonly<Record<string, ContentDirectory>>;
   /** Where an output with `dest=-` goes. */
   readonly stdout?: { readonly terminal: boolean; readonly open: () => Promise<NodeJS.WritableStream> };
   /** Pushes a name of the engine's image store, where the engine's BuildKit does not push by itself. */
@@ -43,6 +46,8 @@ export interface BuiltImage {
   readonly exporterResponse: Readonly<Record<string, string>>;
   /** Files that the engine did not have yet, and the bytes of their content. */
   readonly sent: { readonly files: number; readonly bytes: number };
+  /** The name of what the engine keeps of the context. */
+  readonly sharedKey: string;
   /** What a frontend answered instead of building (`call`). */
   readonly answer?: Readonly<Record<string, Uint8Array>>;
 }
@@ -87,7 +92,7 @@ export async function buildImage(
         ...(Object.keys(request.ssh).length > 0 ? [await createSshAgents(request.ssh)] : []),
       ],
       exports,
-      stores: context.stores,
+      stores: { ...options.stores, ...context.stores },
       cacheImports: request.cacheFrom,
       cacheExports: request.cacheTo,
       onCacheSkipped: (directory, reason) => onWarning(`no cache is read from ${directory}: ${reason}`),
@@ -105,6 +110,7 @@ export async function buildImage(
       ref: result.ref,
       exporterResponse: result.exporterResponse,
       sent: result.sent,
+      sharedKey: context.sharedKey,
       ...(imageId ? { imageId } : {}),
       ...(request.call ? { answer: result.frontendMetadata } : {}),
     };

@@ -123,7 +123,17 @@ function featureFindings(features: EngineFeatures): Finding[] {
     found: features.subrequests.length > 0 ? features.subrequests.join(", ") : "no",
     meaning: features.subrequests.length > 0 ? "" : (features.reasons.subrequests ?? ""),
   };
-  return [store, ...rest, calls];
+  const layers: Finding = {
+    check: "kept layers",
+    state: features.cacheExport ? "ok" : "limited",
+    found: features.cacheExport
+      ? "of every build of an agent here"
+      : features.localCacheImport
+        ? "read, but not stored"
+        : "no",
+    meaning: features.cacheExport ? "" : (features.reasons.cacheExport ?? ""),
+  };
+  return [store, ...rest, calls, layers];
 }
 
 /** The whole way once: a session, a context of one small file, a solve. Nothing is kept but a cache record of a few bytes. */

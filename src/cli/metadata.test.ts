@@ -5,6 +5,7 @@ test("the metadata of an image are the exporters' answers, with encoded JSON wri
   const descriptor = { digest: "sha256:aa", size: 1 };
   expect(
     imageMetadata({
+      sharedKey: "galley-x",
       ref: "r1",
       sent: { files: 1, bytes: 2 },
       exporterResponse: {

@@ -86,10 +86,15 @@ export async function cacheWorld(
         signal: new AbortController().signal,
       });
       let log = "";
+      const sharedKey = `galley-test-${repoKey}`;
       let built = false;
       let refused: unknown;
       try {
+        const layers = await begun.layers();
         await client.solve({
+          cacheImports: layers.entries,
+          stores: layers.stores,
+          sharedKey,
           frontendAttrs: {
             "build-arg:BUILDKIT_CACHE_MOUNT_NS": scope.namespace,
             "image-resolve-mode": "local",
@@ -112,7 +117,7 @@ export async function cacheWorld(
       } catch (error) {
         throw refused ?? error;
       } finally {
-        await begun.end(built);
+        void begun.end(built ? { sharedKey } : undefined);
       }
       await caches.settled();
       return log;

@@ -28,15 +28,19 @@ export interface PreparedCaches {
 
 /**
  * Prepares `type=local` caches: directories become stores with opaque ids (a path may hold what a header cannot, and is
- * nobody's business), tags become digests. Entries of other types pass as they are.
+ * nobody's business), tags become digests. Entries of other types pass as they are, and so do those whose `src` or `dest` is a store
+ * that the caller serves by itself (`local:NAME`): it reads `cache.manifest` from the response, and no index names what was exported.
  *
  * Throws `option_invalid` for entries without a directory, `context_invalid` for a directory whose index is damaged.
  */
 export async function prepareCaches(
   imports: readonly CacheEntry[],
   exports: readonly CacheEntry[],
-  options: { readonly cwd?: string } = {},
+  options: { readonly cwd?: string; readonly served?: Readonly<Record<string, ContentDirectory>> } = {},
 ): Promise<PreparedCaches> {
+  const { served = {} } = options;
+  const passes = ({ type, attrs }: CacheEntry) =>
+    type !== "local" || Object.hasOwn(served, `local:${attrs.src ?? attrs.dest}`);
   const cwd = options.cwd ?? process.cwd();
   const stores: Record<string, ContentDirectory> = {};
   const skipped: SkippedCache[] = [];
@@ -51,7 +55,7 @@ export async function prepareCaches(
     return name;
   };
   for (const entry of imports) {
-    if (entry.type !== "local") {
+    if (passes(entry)) {
       readyImports.push(entry);
       continue;
     }
@@ -67,7 +71,7 @@ export async function prepareCaches(
       });
   }
   for (const entry of exports) {
-    if (entry.type !== "local") {
+    if (passes(entry)) {
       readyExports.push(entry);
       continue;
     }

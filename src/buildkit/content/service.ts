@@ -22,6 +22,8 @@ const listChunk = 100;
 export interface ContentDirectory {
   readonly path: string;
   readonly writable: boolean;
+  /** Bytes that may be written in all; more is refused. Default: whatever the disk takes. */
+  readonly most?: number;
 }
 
 export interface ContentStore extends SessionService {
@@ -36,9 +38,9 @@ export interface ContentStore extends SessionService {
  */
 export function createContentStore(stores: Readonly<Record<string, ContentDirectory>>): ContentStore {
   const opened = new Map(
-    Object.entries(stores).map(([id, { path, writable }]) => [
+    Object.entries(stores).map(([id, { path, writable, most }]) => [
       id,
-      { blobs: new BlobDirectory(path), locks: new WriteLocks(), writable },
+      { blobs: new BlobDirectory(path), locks: new WriteLocks(most), writable },
     ]),
   );
   let failure: BuildKitError | undefined;

@@ -1,4 +1,5 @@
 import { containerd } from "../../../proto/index.js";
+import { BuildKitError } from "../errors.js";
 import { RpcError, rpcStatus, type SessionCall } from "../session/service.js";
 import type { BlobDirectory, BlobIngest } from "./blobs.js";
 import { digestHex } from "./digest.js";
@@ -17,6 +18,20 @@ interface Write {
 /** The writes under way in one store, one per ref. */
 export class WriteLocks {
   readonly #writes = new Map<string, Write | undefined>();
+  readonly #most: number;
+  #written = 0;
+
+  /** @param most bytes that all of them together may write */
+  constructor(most = Number.POSITIVE_INFINITY) {
+    this.#most = most;
+  }
+
+  /** Counts bytes before they are written. @throws BuildKitError export_failed */
+  count(bytes: number): void {
+    this.#written += bytes;
+    if (this.#written > this.#most)
+      throw new BuildKitError("export_failed", `More than the ${this.#most} bytes that this store takes.`);
+  }
 
   /** Holds the ref until `release`. Refused as unavailable while another call holds it: containerd's clients retry that. */
   take(ref: string): void {
@@ -77,8 +92,11 @@ export async function writeBlob(call: SessionCall, blobs: BlobDirectory, locks: 
       const total = request.total.toNumber();
       if (total > 0) write.total = total;
       const { ingest } = write;
-      if (request.action === WRITE || request.action === COMMIT) await append(ingest, request);
-      else if (request.action !== STAT) throw new RpcError(rpcStatus.invalidArgument, "unknown write action");
+      if (request.action === WRITE || request.action === COMMIT) {
+        locks.count(request.data.byteLength);
+        await append(ingest, request);
+      } else if (request.action !== STAT)
+        throw new RpcError(rpcStatus.invalidArgument, "unknown write action");
 
       if (request.action === COMMIT) await commit(write);
       await call.send(

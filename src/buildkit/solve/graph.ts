@@ -8,6 +8,16 @@ export interface BuildGraph {
   readonly steps: readonly GraphStep[];
   /** The graph that ends with one output of a step, to be loaded by a gateway. */
   part(step: GraphInput): pb.Definition.Init;
+  /** All of it, to be solved once more. Undefined where it ends in several results (platforms). */
+  readonly again: SolvedAgain | undefined;
+}
+
+/** A graph for a solve without a frontend, with another session: its local sources are those of whoever solves it. */
+export interface SolvedAgain {
+  /** For `SolveOptions.definition`. */
+  readonly definition: Uint8Array;
+  /** Digests of its `exec` steps. */
+  readonly runs: ReadonlySet<string>;
 }
 
 export interface GraphInput {
@@ -73,7 +83,32 @@ export function graphOf(result: FrontendResult | undefined): BuildGraph | undefi
     if (!exec && !file && !source && !op.build && !op.merge && !op.diff && !op.passthrough) continue;
     steps.push(stepOf(digest, op, names.get(digest) ?? ""));
   }
-  return { steps, part: (step) => partOf(known, step) };
+  const part = (step: GraphInput) => partOf(known, step);
+  const [only, ...more] = definitions;
+  return { steps, part, again: only && more.length === 0 ? withoutSession(only) : undefined };
+}
+
+/** The result of a local source is known by the session that it came with, and only another one makes the engine look at its files. */
+function withoutSession({ def }: pb.Definition): SolvedAgain {
+  const renamed = new Map<string, string>();
+  const runs = new Set<string>();
+  // Inputs stand before those that use them.
+  const ops = def.map((bytes) => {
+    const op = pb.Op.decode(bytes);
+    const inputs = op.inputs.map((input) => ({
+      ...input,
+      digest: renamed.get(input.digest) ?? input.digest,
+    }));
+    const { "local.session": session, ...attrs } = op.source?.attrs ?? {};
+    const source = session === undefined || op.source === null ? undefined : { ...op.source, attrs };
+    const same = source === undefined && op.inputs.every(({ digest }) => !renamed.has(digest));
+    const written = same ? bytes : pb.Op.encode({ ...op, inputs, ...(source && { source }) }).finish();
+    if (!same) renamed.set(digestOf(bytes), digestOf(written));
+    if (op.exec) runs.add(digestOf(written));
+    return written;
+  });
+  const metadata = Object.fromEntries(ops.map((op) => [digestOf(op), {}]));
+  return { definition: pb.Definition.encode({ def: ops, metadata }).finish(), runs };
 }
 
 function stepOf(digest: string, op: pb.Op, name: string): GraphStep {

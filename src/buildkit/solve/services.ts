@@ -25,11 +25,12 @@ export interface SolveServices {
 /** @throws BuildKitError option_invalid, context_invalid for caches and exports that cannot be served */
 export async function solveServices(options: SolveOptions): Promise<SolveServices> {
   const exports = options.exports ?? [];
-  const caches = await prepareCaches(options.cacheImports ?? [], options.cacheExports ?? []);
+  const served = options.stores ?? {};
+  const caches = await prepareCaches(options.cacheImports ?? [], options.cacheExports ?? [], { served });
   for (const { directory, reason } of caches.skipped) options.onCacheSkipped?.(directory, reason);
   const layouts = prepareLayoutExports(exports);
   const stores: Record<string, ContentDirectory> = {
-    ...options.stores,
+    ...served,
     ...caches.stores,
     ...layouts.stores,
   };

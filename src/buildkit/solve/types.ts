@@ -1,3 +1,4 @@
+import type { ContentDirectory } from "../content/service.js";
 import type { ContextTree } from "../fsutil/tree.js";
 import type { SolveStatus } from "../progress/types.js";
 import type { SessionService } from "../session/service.js";
@@ -31,8 +32,11 @@ export interface SolveOptions {
   /** Auth, secrets, ssh, upload ...: whatever the daemon may call beside file sync, health and receiving exports. */
   readonly services?: readonly SessionService[];
   readonly exports?: readonly ExportEntry[];
-  /** Image layouts that the daemon may read, by store id (`oci:...`): those of `oci-layout://` contexts. */
-  readonly stores?: Readonly<Record<string, { readonly path: string; readonly writable: boolean }>>;
+  /**
+   * Image layouts that the daemon may read, by store id: those of `oci-layout://` contexts (`oci:...`), and of caches that the caller
+   * serves by itself (`local:NAME`).
+   */
+  readonly stores?: Readonly<Record<string, ContentDirectory>>;
   readonly cacheImports?: readonly CacheEntry[];
   readonly cacheExports?: readonly CacheEntry[];
   /** `local` caches that are not there, or hold no such tag: the build goes on without them. */

@@ -1,0 +1,179 @@
+import type {
+  BuildGraph,
+  BuildKitClient,
+  CacheEntry,
+  ContextTree,
+  SessionService,
+  SolvedAgain,
+  SolveStatus,
+} from "../src/buildkit/index.js";
+import { GalleyError } from "../src/errors/index.js";
+import {
+  blobsOf,
+  readStoredLayers,
+  type StoredLayers,
+  sweepLayers,
+  writeStoredLayers,
+} from "./layer-store.js";
+import type { CachePlaces } from "./places.js";
+import { withLock } from "./repository-lock.js";
+import type { CacheScope } from "./scope.js";
+
+export interface LayerExportOptions {
+  readonly client: BuildKitClient;
+  readonly graph: BuildGraph;
+  readonly scope: CacheScope;
+  readonly service: string;
+  readonly build: string;
+  /** The build's context, open for as long as this takes, and the name of what the engine keeps of it. */
+  readonly tree: ContextTree;
+  readonly sharedKey: string;
+  readonly places: CachePlaces;
+  /** Base images may have to be read from their registry. */
+  readonly auth: SessionService;
+  /** Bytes that the repository may store. */
+  readonly share: number;
+  /** Of the build's steps. */
+  readonly keys: readonly string[];
+  /** The stored layers that the build was given: an engine need not have read all of them. */
+  readonly imported: readonly CacheEntry[];
+  /** A step has run: there is something new to store. */
+  readonly changed: boolean;
+  /** Milliseconds since 1970, before the build. */
+  readonly began: number;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** The name of the store that is served to BuildKit; a person sees it in its logs. */
+export const storeName = "galley-layers";
+/** Long enough for tens of gigabytes; the engine has other things to do. */
+const limitMs = 15 * 60_000;
+
+/**
+ * Stores the layers of a build that has just ended: the same graph is solved once more, of which every step is cached, and its cache
+ * exported. A step that would have to run ends it: then the engine has forgotten the build already.
+ *
+ * @returns undefined when there is nothing to store, or the engine cannot
+ * @throws GalleyError cache_too_large, and what the engine and the disk say; what was stored before stays whole
+ */
+export async function exportLayers(options: LayerExportOptions): Promise<StoredLayers | undefined> {
+  const { client, graph, scope, service, build, places, share, keys, changed, began, now } = options;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limitMs)]);
+  // A context of another name is nothing that can be served here.
+  if (
+    !graph.again ||
+    graph.steps.some(({ source }) => source?.startsWith("local://") && source !== "local://context")
+  )
+    return undefined;
+  if (!(await client.features(signal)).cacheExport) return undefined;
+  const { again } = graph;
+  const { own } = scope.layers;
+  return await withLock(places.lock, signal, async () => {
+    const before = await readStoredLayers(places.layersOf(own, service));
+    if (!changed && before && sameKeys(before.keys, keys)) return undefined;
+    try {
+      const manifest = await solveAgain(options, again, signal);
+      const blobs = await blobsOf(places.layers, manifest);
+      if (blobs === undefined)
+        throw new GalleyError(
+          "engine_error",
+          "BuildKit has exported layers without a manifest that can be read.",
+        );
+      if (blobs.reduce((sum, { size }) => sum + size, 0) > share) throw tooLarge(share);
+      const stored: StoredLayers = {
+        v: 1,
+        service,
+        scope: own,
+        build,
+        storedAt: new Date(now()).toISOString(),
+        manifest,
+        blobs,
+        records: await recordsOf(options, began),
+        keys,
+      };
+      await writeStoredLayers(places, stored);
+      return stored;
+    } finally {
+      // What another build's layers were made of, and half of what could not be written: on a full disk its place is wanted at once.
+      await sweepLayers(places);
+    }
+  });
+}
+
+async function solveAgain(
+  { client, places, auth, share, imported, tree, sharedKey }: LayerExportOptions,
+  { definition, runs }: SolvedAgain,
+  signal: AbortSignal,
+): Promise<string> {
+  const stop = new AbortController();
+  const store = { path: places.layers, writable: true, most: share };
+  const own: CacheEntry = {
+    type: "local",
+    attrs: {
+      dest: storeName,
+      mode: "max",
+      compression: "zstd",
+      "image-manifest": "true",
+      "oci-mediatypes": "true",
+    },
+  };
+  try {
+    const { exporterResponse } = await client.solve({
+      frontend: null,
+      definition,
+      trees: { context: tree },
+      sharedKey,
+      stores: { [`local:${storeName}`]: store },
+      cacheImports: imported,
+      cacheExports: [own],
+      services: [auth],
+      onStatus: ({ vertexes }: SolveStatus) => {
+        if (
+          vertexes.some(
+            (step) => runs.has(step.digest) && step.started !== undefined && !step.completed && !step.cached,
+          )
+        )
+          stop.abort(new GalleyError("conflict", "BuildKit has forgotten the build already."));
+      },
+      signal: AbortSignal.any([signal, stop.signal]),
+    });
+    const { digest } = Object(JSON.parse(exporterResponse["cache.manifest"] ?? "null")) as {
+      digest?: unknown;
+    };
+    return String(digest);
+  } catch (error) {
+    if (String((error as Error).message).includes("bytes that this store takes")) throw tooLarge(share);
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  }
+}
+
+/**
+ * The records of this build's results, with those of builds beside it. None where a step's result came from stored layers: the engine
+ * keeps what it was given, but finds it for nothing else than the very same build.
+ */
+async function recordsOf({ client, graph, signal }: LayerExportOptions, began: number): Promise<string[]> {
+  const all = await client.diskUsage({ filter: ["type==regular"], signal });
+  const used = all.filter(({ lastUsedAt }) => lastUsedAt && Date.parse(lastUsedAt) >= began);
+  // BuildKit describes the result of a command by it, and others by the step's name.
+  const ofSteps = graph.steps
+    .filter(({ kind }) => kind === "exec" || kind === "file")
+    .map(({ kind, args, name }) => {
+      const what = kind === "exec" ? args.join(" ") : name;
+      return {
+        kind,
+        found: used.filter(({ description }) => description.includes(what)).map(({ id }) => id),
+      };
+    });
+  const known = ofSteps.every(({ kind, found }) => kind === "file" || found.length > 0);
+  return known ? [...new Set(ofSteps.flatMap(({ found }) => found))] : [];
+}
+
+const sameKeys = (a: readonly string[], b: readonly string[]) =>
+  a.length === b.length && a.every((key) => b.includes(key));
+
+const tooLarge = (share: number) =>
+  new GalleyError(
+    "cache_too_large",
+    `The layers take more than the ${share} bytes that their repository may store.`,
+  );

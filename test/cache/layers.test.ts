@@ -1,0 +1,83 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readBuildRecord } from "../../cache/build-record.js";
+import { listStoredLayers, removeStoredLayers } from "../../cache/layer-store.js";
+import { cachePlaces } from "../../cache/places.js";
+import { onEachEngine } from "../support/engines.js";
+import { type CacheBuildOptions, type CacheWorld, cacheWorld, unique } from "./world.js";
+
+onEachEngine(
+  (engine) => {
+    let world: CacheWorld;
+    beforeAll(async () => {
+      world = await cacheWorld(engine);
+    });
+    afterAll(async () => {
+      await world.remove();
+    });
+    /** One step before the files of the context, one after, and a last stage that takes nothing of the latter. */
+    const dockerfile = (token: string) =>
+      [
+        `RUN echo ${token} > /made`,
+        `COPY file /${token}`,
+        `RUN cat /${token} > /intermediate && echo ${token}`,
+        "FROM busybox",
+        `COPY --from=0 /intermediate /${token}`,
+        `RUN echo last ${token}`,
+      ].join("\n");
+    const build = async (token: string, options: CacheBuildOptions & { file?: string } = {}) => {
+      const id = unique("b");
+      const { file = "one", repoKey = "repo-a" } = options;
+      await world.build(dockerfile(token), { ...options, files: { file }, id });
+      const { steps = [], layers } =
+        (await readBuildRecord(cachePlaces(world.dataDirectory, repoKey).builds, id)) ?? {};
+      return { ran: steps.filter(({ cached }) => !cached).length, of: steps.length, layers };
+    };
+    const all = 5;
+
+    test("What an engine has forgotten comes from stored layers, and what it still has does not.", async () => {
+      const token = unique("layers");
+      expect(await build(token)).toEqual({ ran: all, of: all, layers: [] });
+      // Still there: nothing is imported.
+      expect(await build(token)).toEqual({ ran: 0, of: all, layers: [] });
+      expect(await world.forget(token)).toBe(all);
+      // With the files of the context changed, what stands before them is cached all the same.
+      expect(await build(token, { file: "other" })).toEqual({ ran: all - 1, of: all, layers: ["base"] });
+      await world.forget(token);
+      expect(await build(token, { file: "other" })).toEqual({ ran: 0, of: all, layers: ["base"] });
+      expect(world.warnings).toEqual([]);
+    });
+
+    test("Pull requests read the base's layers and keep their own; other repositories see neither.", async () => {
+      const token = unique("scopes");
+      const repoKey = unique("repo");
+      const places = cachePlaces(world.dataDirectory, repoKey);
+      await build(token, { repoKey });
+      await world.forget(token);
+      expect(await build(token, { repoKey, pr: 7, fork: true, file: "poison" })).toMatchObject({
+        ran: all - 1,
+        layers: ["base"],
+      });
+      expect((await listStoredLayers(places)).map(({ scope }) => scope)).toEqual(["base", "fork-pr-7"]);
+      await world.forget(token);
+      expect(await build(token, { repoKey: unique("repo") })).toMatchObject({ ran: all, layers: [] });
+      // What nothing is made of any more goes, and no more than that.
+      for (const one of await listStoredLayers(places))
+        expect(await removeStoredLayers(places, one, new AbortController().signal)).toBeGreaterThan(0);
+      expect(await readdir(join(places.layers, "blobs/sha256"))).toEqual([]);
+    });
+
+    test("Layers that are larger than their repository's share are not kept, nor half of them.", async () => {
+      const small = await cacheWorld(engine, { share: 500_000 });
+      const token = unique("large");
+      await small.build(`RUN head -c 2000000 /dev/urandom > /${token}`);
+      expect(small.warnings.join()).toContain("more than the 500000 bytes");
+      const places = cachePlaces(small.dataDirectory, "repo-a");
+      expect(await listStoredLayers(places)).toEqual([]);
+      expect(await readdir(join(places.layers, "blobs/sha256")).catch(() => [])).toEqual([]);
+      await small.remove();
+    });
+  },
+  ({ name }) => name === "28c",
+);
