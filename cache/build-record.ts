@@ -87,15 +87,24 @@ export async function readBuildRecord(directory: string, id: string): Promise<Ca
   const path = join(directory, `${id}.json`);
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
-  try {
-    const value = Object(JSON.parse(text)) as Partial<CacheBuildRecord>;
-    if (value.v === 1 && value.id === id && Array.isArray(value.steps) && Array.isArray(value.restored))
-      return value as CacheBuildRecord;
-  } catch {
-    // As for any other damage.
-  }
+  const record = parseBuildRecord(text);
+  if (record?.id === id) return record;
   await rm(path, { force: true });
   return undefined;
+}
+
+/** Undefined for what is none, or is damaged. */
+export function parseBuildRecord(text: string): CacheBuildRecord | undefined {
+  try {
+    const value = Object(JSON.parse(text)) as Partial<CacheBuildRecord>;
+    const { v, id, service, scope, at, steps, restored } = value;
+    const texts = [id, service, scope, at].every((one) => typeof one === "string");
+    const whole =
+      v === 1 && texts && safeId.test(String(id)) && Array.isArray(steps) && Array.isArray(restored);
+    return whole ? (value as CacheBuildRecord) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** All that are there, the newest first. */

@@ -29,6 +29,10 @@ export interface ChunkStore {
   put(content: Buffer): Promise<Chunk & { readonly written: number }>;
   /** @throws GalleyError cache_damaged */
   get(chunk: Chunk): Promise<Buffer>;
+  /** As it lies on disk; undefined where it is not. */
+  packed(digest: string): Promise<Buffer | undefined>;
+  /** Files a chunk as another store has it on disk. @throws GalleyError cache_damaged when it is not what its digest says */
+  adopt(digest: string, packed: Buffer): Promise<void>;
   /** Bytes on disk of all chunks, by digest. */
   list(): Promise<Map<string, { readonly bytes: number; readonly modifiedAt: number }>>;
   /** @returns the bytes freed */
@@ -37,6 +41,22 @@ export interface ChunkStore {
 
 export function chunkStore(directory: string): ChunkStore {
   const place = (digest: string) => join(directory, digest.slice(0, 2), digest);
+  const write = async (digest: string, body: Buffer) => {
+    await mkdir(join(directory, digest.slice(0, 2)), { recursive: true });
+    const temporary = `${place(digest)}.${randomBytes(4).toString("hex")}.tmp`;
+    try {
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        await file.writeFile(body);
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, place(digest));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  };
   return {
     async put(content) {
       const digest = createHash("sha256").update(content).digest("hex");
@@ -49,20 +69,7 @@ export function chunkStore(directory: string): ChunkStore {
       );
       if (there) return { ...chunk, written: 0 };
       const body = await compact(content);
-      await mkdir(join(directory, digest.slice(0, 2)), { recursive: true });
-      const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
-      try {
-        const file = await open(temporary, "wx", 0o600);
-        try {
-          await file.writeFile(body);
-        } finally {
-          await file.close();
-        }
-        await rename(temporary, path);
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
+      await write(digest, body);
       return { ...chunk, written: body.length };
     },
     async get({ digest, size }) {
@@ -77,6 +84,13 @@ export function chunkStore(directory: string): ChunkStore {
         );
       }
       return content;
+    },
+    packed: (digest) => readFile(place(digest)).catch(() => undefined),
+    async adopt(digest, packed) {
+      const content = await expand(packed);
+      if (content === undefined || createHash("sha256").update(content).digest("hex") !== digest)
+        throw new GalleyError("cache_damaged", `The chunk ${digest.slice(0, 12)} is damaged.`);
+      await write(digest, packed);
     },
     async list() {
       const found = new Map<string, { bytes: number; modifiedAt: number }>();

@@ -2,5 +2,7 @@
 // read what. The build room's callers ask it; it never asks the build room, and knows nothing of jobs, buses or terminals.
 export { type AnswerOptions, answerCache } from "./answer.js";
 export { type BuildCaches, type Caches, openCaches } from "./caches.js";
+export { exportCaches, type Moved } from "./export-caches.js";
 export { hasBusybox } from "./helper.js";
+export { importCaches } from "./import-caches.js";
 export { cacheScope } from "./scope.js";

@@ -51,7 +51,7 @@ export async function writeStoredLayers(places: CachePlaces, stored: StoredLayer
 export async function readStoredLayers(path: string): Promise<StoredLayers | undefined> {
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
-  const stored = parse(text);
+  const stored = parseStoredLayers(text);
   if (stored === undefined) await rm(path, { force: true });
   return stored;
 }
@@ -183,7 +183,8 @@ export async function linkBlob(from: string, to: string, { digest }: LayerBlob):
   return true;
 }
 
-function parse(text: string): StoredLayers | undefined {
+/** Undefined for what is none, or is damaged. */
+export function parseStoredLayers(text: string): StoredLayers | undefined {
   try {
     const value = Object(JSON.parse(text)) as Partial<StoredLayers>;
     const { v, service, scope, build, storedAt, manifest, blobs, records, keys } = value;

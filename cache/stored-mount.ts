@@ -104,7 +104,7 @@ export async function writeStoredMount(path: string, stored: StoredMount): Promi
 export async function readStoredMount(path: string): Promise<StoredMount | undefined> {
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
-  const stored = parse(text);
+  const stored = parseStoredMount(text);
   if (stored === undefined) await rm(path, { force: true });
   return stored;
 }
@@ -123,7 +123,8 @@ export async function listStoredMounts(
   return found;
 }
 
-function parse(text: string): StoredMount | undefined {
+/** Undefined for what is none, or is damaged. */
+export function parseStoredMount(text: string): StoredMount | undefined {
   try {
     const value = Object(JSON.parse(text)) as Partial<StoredMount>;
     const { v, id, scope, fingerprint, storedAt, content, chunks } = value;

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { CacheFlags } from "./cache-source.js";
+import type { CacheMoveFlags } from "./run-cache-move.js";
 import type { CachePruneFlags } from "./run-cache-upkeep.js";
 
 const json = () => new Option("--json", "one JSON document instead of the table; sizes are bytes");
@@ -104,5 +105,35 @@ ${codes}`,
     .action(async (flags: CacheFlags) => {
       const { runCacheVerify } = await import("./run-cache-upkeep.js");
       process.exitCode = await runCacheVerify(flags, process);
+    });
+
+  const here = (name: string, summary: string) =>
+    cache.command(name).summary(summary).addOption(directory()).addOption(json());
+
+  here("export", "write what is stored for a repository into one file, for another host")
+    .argument("<repo>")
+    .argument("<file>", "a tar; it gets its name when it is whole")
+    .addHelpText(
+      "after",
+      `
+Cache mounts, layers and records of builds are in it, the git mirror is not. Builds go on meanwhile.
+${codes}`,
+    )
+    .action(async (repo: string, file: string, flags: CacheMoveFlags) => {
+      const { runCacheExport } = await import("./run-cache-move.js");
+      process.exitCode = await runCacheExport(repo, file, flags, process);
+    });
+
+  here("import", "take in a file of `export`; what is stored here and newer stays")
+    .argument("<file>")
+    .addHelpText(
+      "after",
+      `
+Every content is checked against its digest, but what it is the result of is taken on trust: import files of hosts that you trust.
+${codes}`,
+    )
+    .action(async (file: string, flags: CacheMoveFlags) => {
+      const { runCacheImport } = await import("./run-cache-move.js");
+      process.exitCode = await runCacheImport(file, flags, process);
     });
 }
