@@ -8,6 +8,7 @@ import {
   runtimeWindow,
   sendRuntime,
 } from "../../src/bus/index.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { startBus, type TestAgent, type TestBus } from "../support/bus.js";
 
 let bus: TestBus;
@@ -83,7 +84,7 @@ test("the agent is told how much is taken, as it is taken", async () => {
   for (let n = 1; n <= runtimeWindow; n++) say({ n, type: "lines", lines: [line] });
   await first;
   for (let n = 2; n <= runtimeWindow; n++) await replies.next();
-  const next = replies.next();
+  const next = awaitedLater(replies.next());
   await expect
     .poll(() => commands.filter(({ type }) => type === "more"))
     .toMatchObject([{ upTo: 1.5 * runtimeWindow }, { upTo: 2 * runtimeWindow }]);

@@ -220,7 +220,7 @@ test("one who leaves does not end the fetch of the others; when all have left, e
   const { url } = await serve({ delay: () => hold });
   const mirror = mirrorOf(`${url}/acme/shop.git`);
   const leaving = new AbortController();
-  const left = mirror.fetch(["refs/heads/main"], { signal: leaving.signal });
+  const left = awaitedLater(mirror.fetch(["refs/heads/main"], { signal: leaving.signal }));
   const staying = awaitedLater(mirror.fetch(["refs/heads/main"], soon()));
   leaving.abort(new Error("gone"));
   await expect(left).rejects.toThrow("gone");
