@@ -6,7 +6,10 @@ import { createProgram } from "./program.js";
 async function main(): Promise<void> {
   // What has something to end does so by its own signal; the rest has nothing more to do.
   onClosedOutput(process, () => {
-    process.exitCode = exitCode.closedOutput;
+    // Whatever a command says of its own end by then.
+    process.once("exit", () => {
+      process.exitCode ||= exitCode.closedOutput;
+    });
   });
   try {
     await createProgram().parseAsync(process.argv);

@@ -1,10 +1,11 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { labEngines } from "../support/engines.js";
-import { galley } from "../support/galley.js";
+import { galley, main } from "../support/galley.js";
 
 const root = mkdtempSync(join(tmpdir(), "galley-usage-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -101,4 +102,16 @@ test("the compiled command starts without what its subcommands need", () => {
   const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
   expect(execFileSync(process.execPath, [main, "--version"], { encoding: "utf8" })).toBe(`${version}
 `);
+});
+
+test("a reader that goes away ends a command without a word, with the exit code of SIGPIPE", async () => {
+  const child = spawn(process.execPath, [main, "ingress", "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
+  const [code] = await once(child, "close");
+  expect(said).toBe("");
+  expect(code).toBe(141);
 });

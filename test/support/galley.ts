@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { LabEngine } from "./engines.js";
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** The compiled command. */
+export const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 export interface GalleyRun {
   readonly code: number | null;
