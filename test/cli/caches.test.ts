@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,7 +92,7 @@ test("Reading takes the scope read, dropping the scope admin, and what is droppe
   await fill();
   const path = `/api/v1/agents/${agent.id}/cache`;
   const scoped = await world.call<{ token: string }>("POST", "/tokens", {
-    name: "reader",
+    name: `reader-${randomUUID()}`,
     scopes: ["deploy"],
   });
   const as = (token: string | undefined, method: string, below: string, body?: object) =>
@@ -144,6 +145,8 @@ test("Secrets of the repository's projects, which names of steps may have, are h
 
 test("An agent that is away, or that does not understand, is said to be so.", async () => {
   answering.close();
+  agent.beat();
+  await world.until<{ online: boolean }>(`/agents/${agent.id}`, ({ online }) => online);
   const { nats } = agent.connection;
   // It says something that is no answer.
   const sub = nats.subscribe(`galley.cmd.${agent.id}`, {

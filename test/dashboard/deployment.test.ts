@@ -101,7 +101,14 @@ test("a failure is told first: what to do, the guilty line, the last output, and
   await log(page).locator(".ansi-red").first().waitFor();
   await page.getByRole("button", { name: "Rebuild", exact: true }).click();
   await page.getByRole("heading", { name: /#3/ }).waitFor();
-  await (await agent().take()).finish("cancelled");
+  const again = await agent().take();
+  expect(again.granted.job.useCache).toBe(true);
+  await again.finish("cancelled");
+  await page.getByRole("button", { name: "Rebuild without cache" }).click();
+  await page.getByRole("heading", { name: /#4/ }).waitFor();
+  const anew = await agent().take();
+  expect(anew.granted.job.useCache).toBe(false);
+  await anew.finish("cancelled");
 });
 
 test("whatever names, logs and commits hold, it is text", async () => {

@@ -47,9 +47,13 @@ export function cacheRoutes(app: App, deps: CachesDeps): void {
       await recordAudit(deps.db, actorOf(request), `cache.${question.ask}`, `${agent.name}${removing}`);
     asking += 1;
     const gone = new AbortController();
-    request.raw.socket.once("close", () => gone.abort());
+    const { socket } = request.raw;
+    const left = () => gone.abort();
+    socket.once("close", left);
     const over = () => {
       asking -= 1;
+      // The connection may carry many more questions.
+      socket.off("close", left);
       gone.abort();
     };
     const streamed = /\btext\/event-stream\b/i.test(request.headers.accept ?? "");
