@@ -5,6 +5,7 @@ import { readBuildRecord } from "../../cache/build-record.js";
 import { listStoredLayers, removeStoredLayers } from "../../cache/layer-store.js";
 import { cachePlaces } from "../../cache/places.js";
 import { onEachEngine } from "../support/engines.js";
+import { smallDisk } from "./small-disk.js";
 import { type CacheBuildOptions, type CacheWorld, cacheWorld, unique } from "./world.js";
 
 onEachEngine(
@@ -77,6 +78,28 @@ onEachEngine(
       expect(await listStoredLayers(places)).toEqual([]);
       expect(await readdir(join(places.layers, "blobs/sha256")).catch(() => [])).toEqual([]);
       await small.remove();
+    });
+
+    test("On a full disk nothing is kept of layers, and the build does not mind.", async () => {
+      const disk = await smallDisk(1);
+      try {
+        const full = await cacheWorld(engine, { dataDirectory: disk.path });
+        try {
+          const token = unique("full");
+          expect(await full.build(`RUN head -c 2000000 /dev/urandom > /${token} && echo built`)).toBe(
+            "built\n",
+          );
+          expect(full.warnings.join()).toMatch(/storing layers failed.*No space is left/);
+          const places = cachePlaces(full.dataDirectory, "repo-a");
+          expect(await listStoredLayers(places)).toEqual([]);
+          expect(await readdir(join(places.layers, "blobs/sha256")).catch(() => [])).toEqual([]);
+        } finally {
+          await full.caches.close();
+          full.client.close();
+        }
+      } finally {
+        await disk.remove();
+      }
     });
   },
   ({ name }) => name === "28c",
