@@ -167,11 +167,11 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
 
     await page.getByRole("button", { name: "Prune…" }).click();
     const dialog = page.getByRole("dialog");
-    await expect.poll(() => dialog.textContent()).toMatch(/1 cache mount, 31\.0 MB unpacked.*fork-pr-11/);
-    await dialog.getByLabel("all of them").check();
+    await expect.poll(() => dialog.textContent()).toMatch(/1 entry, 31\.0 MB unpacked.*fork-pr-11/);
+    await dialog.getByLabel("all of it").check();
     await expect
       .poll(() => dialog.textContent())
-      .toMatch(/3 cache mounts.*The next builds take up to 59\.3 s longer/);
+      .toMatch(/3 entries.*The next builds take up to 59\.3 s longer/);
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
     await mount.waitFor();
@@ -179,9 +179,9 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
     await dialog.getByLabel("a month").check();
     await dialog.getByText("Nothing is that old").waitFor();
     expect(await dialog.getByRole("button", { name: "Remove" }).isDisabled()).toBe(true);
-    await dialog.getByLabel("all of them").check();
-    await dialog.getByRole("button", { name: "Remove 3 mounts" }).click();
-    await dialog.getByText("Removed 3 cache mounts").waitFor();
+    await dialog.getByLabel("all of it").check();
+    await dialog.getByRole("button", { name: "Remove 3 entries" }).click();
+    await dialog.getByText("Removed 3 entries").waitFor();
     await dialog.getByRole("button", { name: "Close" }).click();
     await see(page, "None is stored.");
     await page.getByRole("link", { name: "Caches of one" }).click();

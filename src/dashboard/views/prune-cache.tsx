@@ -22,7 +22,7 @@ const ages: readonly { readonly word: string; readonly older: number | null }[] 
   { word: "a month", older: 30 * day },
   { word: "a week", older: 7 * day },
   { word: "a day", older: day },
-  { word: "all of them", older: null },
+  { word: "all of it", older: null },
 ];
 
 interface Preview {
@@ -79,12 +79,12 @@ export function PruneCache({ agent, repo, onDone, onClose }: PruneCacheProps) {
       </h2>
       {done ? (
         <p role="status">
-          Removed {counted(done.removed.length, "cache mount")}, which freed {formatBytes(done.freed)}.
+          Removed {counted(done.removed.length, "entry", "entries")}, which freed {formatBytes(done.freed)}.
         </p>
       ) : (
         <>
           <fieldset disabled={prune.busy}>
-            <legend>Cache mounts that were not used for</legend>
+            <legend>What was not used for</legend>
             <div className="choices">
               {ages.map((age) => (
                 <label key={age.word}>
@@ -145,7 +145,7 @@ export function PruneCache({ agent, repo, onDone, onClose }: PruneCacheProps) {
               ? "Removing…"
               : removed.length === 0
                 ? "Remove"
-                : `Remove ${counted(removed.length, "mount")}`}
+                : `Remove ${counted(removed.length, "entry", "entries")}`}
           </button>
         )}
       </footer>
@@ -159,7 +159,7 @@ function Summary({ count, going }: { count: number; going: readonly Mount[] }) {
   const cost = costOf(going);
   return (
     <p>
-      {counted(count, "cache mount")}
+      {counted(count, "entry", "entries")}
       {going.length > 0 && `, ${formatBytes(bytes)} unpacked`}.
       {cost > 0 && ` The next builds take up to ${formatDuration(cost)} longer.`}
     </p>
