@@ -121,6 +121,7 @@ async function solveAgain(
   try {
     const { exporterResponse } = await client.solve({
       frontend: null,
+      internal: true,
       definition,
       trees: { context: tree },
       sharedKey,

@@ -45,6 +45,7 @@ export function solveRequest(
       imports: (options.cacheImports ?? []).map(wireCache),
     },
     entitlements: [...(options.entitlements ?? [])],
+    ...(options.internal ? { internal: true } : {}),
   };
 }
 

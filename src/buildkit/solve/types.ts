@@ -48,6 +48,8 @@ export interface SolveOptions {
   /** Default: random. Shown by `Status`, build history and logs of the daemon. */
   readonly ref?: string;
   readonly entitlements?: readonly string[];
+  /** Not to be remembered in the build history of the daemon. */
+  readonly internal?: boolean;
   /** Longest wait for a registry to say what an image is, in ms. Default 120,000. */
   readonly metadataTimeoutMs?: number;
   /**
