@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BuildKitClient } from "../src/buildkit/index.js";
-import { type CacheProgress, type CacheQuestion, cacheAnswers } from "../src/cache-api/index.js";
+import {
+  type CacheKind,
+  type CacheProgress,
+  type CacheQuestion,
+  cacheAnswers,
+} from "../src/cache-api/index.js";
 import { answerCache } from "./answer.js";
 import { writeBuildRecord } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
@@ -57,7 +62,10 @@ const answer = (question: CacheQuestion) =>
 
 test("Every answer has the form that is promised to those who ask from afar, and nothing of it is lost on the way.", async () => {
   const repo = "shop-1";
-  const prune = { ask: "prune", repo, older: null, keep: null, dryRun: true } as const;
+  const prune = {
+    ...{ ask: "prune" as const, repo, older: null, keep: null, dryRun: true },
+    kinds: [] satisfies CacheKind[],
+  };
   const questions: CacheQuestion[] = [
     { ask: "ls" },
     { ask: "show", repo },
@@ -76,12 +84,12 @@ test("Every answer has the form that is promised to those who ask from afar, and
 });
 
 test("What is older than so many seconds is told by a dry run, and goes without one.", async () => {
-  const prune = { ask: "prune", repo: null, keep: null } as const;
+  const prune = { ask: "prune", repo: null, keep: null, kinds: [] } satisfies Partial<CacheQuestion>;
   const week = 7 * 86_400;
   expect(await answer({ ...prune, older: week + 2 * 86_400, dryRun: false })).toMatchObject({ removed: [] });
   expect(await answer({ ...prune, older: week, dryRun: true })).toMatchObject({
     dryRun: true,
-    removed: [{ repo: "shop-1", mount: "/root/.npm" }],
+    removed: [{ repo: "shop-1", kind: "mount", what: "/root/.npm" }],
   });
   expect(await answer({ ...prune, older: week, dryRun: false })).toMatchObject({ removed: [{}] });
   expect(await answer({ ask: "show", repo: "shop-1" })).toMatchObject({ mounts: [] });
@@ -91,7 +99,7 @@ test("What is not there, or cannot be told, is refused with its code; a long ans
   await expect(answer({ ask: "explain", build: "dep9-web" })).rejects.toMatchObject({ code: "not_found" });
   await expect(answer({ ask: "show", repo: "../shop-1" })).rejects.toMatchObject({ code: "invalid_request" });
   await expect(
-    answer({ ask: "prune", repo: null, older: null, keep: 1, dryRun: true }),
+    answer({ ask: "prune", repo: null, older: null, keep: null, kinds: ["image"], dryRun: true }),
   ).rejects.toMatchObject({ code: "invalid_request" });
   said.length = 0;
   await answer({ ask: "verify" });

@@ -4,20 +4,27 @@ import { GalleyError } from "../src/errors/index.js";
 import { explainBuild } from "./explain.js";
 import {
   engineUsage,
+  inspectKept,
   inspectMount,
   listRepositories,
-  pruneStored,
   showRepository,
   type Verified,
   verifyStored,
 } from "./inspect.js";
+import type { Keeper } from "./kept.js";
+import { storedLayers } from "./kept-layers.js";
+import { storedMounts } from "./kept-mounts.js";
+import { mountRecords } from "./kept-records.js";
+import { pruneKept } from "./prune.js";
 
 export interface AnswerOptions {
   readonly dataDirectory: string;
-  /** The BuildKit whose records `du` sums up; closed by us. */
+  /** The BuildKit whose records are summed up, or removed; closed by us. */
   readonly connect: (signal: AbortSignal) => Promise<BuildKitClient>;
   /** Bytes that all repositories, and each of them, may store. */
   readonly budget: () => Promise<{ readonly all: number; readonly repository: number }>;
+  /** Kinds that only the asker can remove. */
+  readonly keepers?: readonly Keeper[];
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly onProgress?: ((progress: CacheProgress) => void) | undefined;
@@ -33,7 +40,7 @@ export async function answerCache(question: CacheQuestion, options: AnswerOption
   const { dataDirectory, signal } = options;
   switch (question.ask) {
     case "ls":
-      return (await listRepositories(dataDirectory)).map(({ mounts, builds, ...rest }) => ({
+      return (await listRepositories(dataDirectory)).map(({ mounts, builds, kept, ...rest }) => ({
         ...rest,
         mounts: mounts.length,
         builds: builds.length,
@@ -41,23 +48,28 @@ export async function answerCache(question: CacheQuestion, options: AnswerOption
     case "show":
       return await showRepository(dataDirectory, question.repo);
     case "inspect": {
-      const { chunks, ...found } = await inspectMount(dataDirectory, question.repo, question.entry);
-      return { ...found, chunks: chunks.length };
+      const { repo, entry } = question;
+      const mount = await inspectMount(dataDirectory, repo, entry);
+      if (mount) return { kind: "mount", ...mount, chunks: mount.chunks.length };
+      const { what: id, createdAt: storedAt, ...found } = await inspectKept(dataDirectory, repo, entry);
+      return { ...found, id, storedAt, content: null, chunks: 0 };
     }
     case "explain":
       return await explain(dataDirectory, question.build);
     case "du":
       return await usage(options);
     case "prune": {
-      const { repo, older, dryRun } = question;
-      const keep = question.keep ?? undefined;
-      if (dryRun && keep !== undefined)
-        throw new GalleyError("invalid_request", "A dry run cannot tell what keeping a size would remove.", {
-          hint: "Leave one of them away.",
-        });
-      const before = older === null ? undefined : new Date(options.now() - older * 1000).toISOString();
-      const repoKey = repo ?? undefined;
-      const removed = await pruneStored({ dataDirectory, repoKey, before, keep, dryRun, signal });
+      const { repo, older, keep, kinds, dryRun } = question;
+      const removed = await pruneKept({
+        dataDirectory,
+        keepers: [storedMounts(dataDirectory), storedLayers(dataDirectory), mountRecords(options), ...(options.keepers ?? [])],
+        kinds,
+        repoKey: repo ?? undefined,
+        before: older === null ? undefined : new Date(options.now() - older * 1000).toISOString(),
+        keep: keep ?? undefined,
+        dryRun,
+        signal,
+      });
       return { dryRun, freed: removed.reduce((sum, { freed }) => sum + freed, 0), removed };
     }
     case "verify":

@@ -6,29 +6,37 @@ import type {
   SolveStatus,
 } from "../src/buildkit/index.js";
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
-import { collect, readIndexes } from "./collect.js";
+import { createCollection } from "./collection.js";
+import { noteImageUses } from "./image-uses.js";
 import { keepMount } from "./keep-mount.js";
-import { boundLayers } from "./layer-bounds.js";
+import type { Keeper, Removed } from "./kept.js";
+import { mountRecords } from "./kept-records.js";
 import { exportLayers } from "./layer-export.js";
 import { importLayers, type LayerImports, noLayers } from "./layer-import.js";
 import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
 import { type CachePlaces, cachePlaces } from "./places.js";
 import { refreshIndex } from "./repository-index.js";
 import { restoreMounts } from "./restore-mounts.js";
-import { type CacheScope, requireOwnMounts } from "./scope.js";
+import { type CacheScope, inUse, requireOwnMounts } from "./scope.js";
 import { stepInputs } from "./step-inputs.js";
 
 export interface CachesOptions {
   readonly dataDirectory: string;
-  /** Bytes that all repositories may store together. */
+  /** Bytes that all repositories may keep together. */
   readonly budget: number;
   /** Bytes that one of them may. */
   readonly share: number;
   /** A connection for what happens after a build; closed by us. */
   readonly connect: (signal: AbortSignal) => Promise<BuildKitClient>;
+  /** Kinds of what the engine holds for us that are collected beside BuildKit's records. */
+  readonly keepers?: readonly Keeper[];
+  /** Something was removed to keep the budget, or because the disk is nearly full. */
+  readonly onRemoved?: (removed: Removed) => void;
   readonly log: CacheLog;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds from the end of a build to the collection of all kinds, at most one in that time. Default: a minute. */
+  readonly collectAfterMs?: number;
 }
 
 export interface CacheLog {
@@ -72,9 +80,18 @@ export interface BuildCaches {
 /** All caches of a data directory, as one process uses them. */
 export interface Caches {
   begin(options: BeginOptions): BuildCaches;
-  /** Resolves when everything that ended builds have left to do is done. */
+  /** A deployment uses these images: they were used now. */
+  usedImages(use: {
+    readonly repoKey: string;
+    /** Ids. */
+    readonly images: readonly string[];
+    readonly deployment: string;
+  }): void;
+  /** Brings everything that is kept within its limits, now. Never rejects. */
+  collect(): Promise<void>;
+  /** Resolves when everything that ended builds have left to do is done, but for a collection that is not due yet. */
   settled(): Promise<void>;
-  /** Removes about so many bytes of what is stored, used longest ago. Never rejects. */
+  /** Removes about so many bytes, used longest ago: of what is stored, then of what the engine holds for us. Never rejects. */
   makeRoom(bytes: number): Promise<void>;
   /** Gives up what is left to do. */
   close(): Promise<void>;
@@ -98,6 +115,25 @@ export function openCaches(options: CachesOptions): Caches {
       }
     });
     return last;
+  };
+  const collection = createCollection({
+    ...options,
+    engine: [mountRecords(options), ...(options.keepers ?? [])],
+    isBusy: ({ repo, scope }) => inUse([...busy.keys()], repo, scope),
+    onRemoved: (removed) => {
+      log.info(removed, "removed something that was kept");
+      options.onRemoved?.(removed);
+    },
+    onFailed: (kind, error) =>
+      log.warn({ kind, error: error.message }, "what is kept could not be collected"),
+  });
+  let due: NodeJS.Timeout | undefined;
+  const collectLater = () => {
+    if (over.signal.aborted) return;
+    due ??= setTimeout(() => {
+      due = undefined;
+      void later("collecting what is kept", () => collection.all(over.signal));
+    }, options.collectAfterMs ?? 60_000).unref();
   };
   const leave = (namespace: string) => {
     const left = (busy.get(namespace) ?? 1) - 1;
@@ -140,10 +176,7 @@ export function openCaches(options: CachesOptions): Caches {
   };
   const tidy = async (places: CachePlaces) => {
     await refreshIndex(places, over.signal);
-    for (const gone of await collect({ ...options, signal: over.signal }))
-      log.info(gone, "removed a stored cache mount");
-    for (const gone of await boundLayers({ ...options, signal: over.signal }))
-      log.info(gone, "removed stored layers");
+    await collection.stored(over.signal);
   };
 
   return {
@@ -249,9 +282,18 @@ export function openCaches(options: CachesOptions): Caches {
               waiting.set(namespace, [...(waiting.get(namespace) ?? []), () => store(changed, whole, build)]);
           }
           leave(namespace);
+          collectLater();
           await Promise.all([inputs?.catch(() => {}), layers.close().catch(() => {}), stored]);
         },
       };
+    },
+    usedImages(use) {
+      const at = new Date(now()).toISOString();
+      void later("noting which images are used", () => noteImageUses(dataDirectory, { ...use, at }, over.signal));
+    },
+    async collect() {
+      void later("collecting what is kept", () => collection.all(over.signal));
+      await last;
     },
     async settled() {
       for (let seen: unknown; seen !== last; ) {
@@ -261,17 +303,13 @@ export function openCaches(options: CachesOptions): Caches {
     },
     async makeRoom(bytes) {
       void later("making room on the disk", async () => {
-        let stored = 0;
-        for (const index of (await readIndexes(dataDirectory)).values()) stored += index.storedBytes;
-        const budget = Math.max(0, Math.min(options.budget, stored - bytes));
-        if (stored === 0) return;
-        for (const gone of await collect({ ...options, budget, signal: over.signal }))
-          log.info(gone, "the disk is nearly full: removed a stored cache mount");
+        await collection.makeRoom(bytes, over.signal);
       });
       await last;
     },
     async close() {
       over.abort();
+      clearTimeout(due);
       await last;
     },
   };

@@ -1,6 +1,6 @@
 import { type CacheBuildRecord, listBuildRecords, readBuildRecord, type StepRecord } from "./build-record.js";
-import { readIndexes } from "./collect.js";
 import { cachePlaces } from "./places.js";
+import { readIndexes } from "./stored-sweep.js";
 
 /** Why the steps of a build were cached, or were not. */
 export interface Explanation {

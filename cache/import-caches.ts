@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { GalleyError } from "../src/errors/index.js";
 import { readBuildRecord, writeBuildRecord } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
-import { sweep } from "./collect.js";
+import { sweep } from "./stored-sweep.js";
 import type { Moved, MoveOptions } from "./export-caches.js";
 import { blobPath, readStoredLayers, sweepLayers, writeStoredLayers } from "./layer-store.js";
 import {

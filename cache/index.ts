@@ -4,5 +4,7 @@ export { type AnswerOptions, answerCache } from "./answer.js";
 export { type BuildCaches, type Caches, openCaches } from "./caches.js";
 export { exportCaches, type Moved } from "./export-caches.js";
 export { hasBusybox } from "./helper.js";
+export { type ImageUse, readImageUses } from "./image-uses.js";
 export { importCaches } from "./import-caches.js";
+export type { Keeper, Kept, Removed } from "./kept.js";
 export { cacheScope } from "./scope.js";

@@ -1,16 +1,28 @@
-import { lstat, readdir, rm } from "node:fs/promises";
+import { lstat, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { UsageRecord } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
 import { chunkStore } from "./chunks.js";
-import { collect, type Removed, readIndexes, removeMount } from "./collect.js";
+import { type EngineKept, readEngineKept } from "./engine-kept.js";
+import type { Kept } from "./kept.js";
+import { keptLayers } from "./kept-layers.js";
+import { mountsOf } from "./kept-mounts.js";
+import { mountRecord } from "./mount-record.js";
 import { cachePlaces } from "./places.js";
-import { type IndexedMount, type RepositoryIndex, readIndex, refreshIndex } from "./repository-index.js";
+import { type RepositoryIndex, readIndex, refreshIndex } from "./repository-index.js";
 import { withLock } from "./repository-lock.js";
 import { listStoredMounts, type StoredMount } from "./stored-mount.js";
+import { readIndexes } from "./stored-sweep.js";
 
-/** What is kept for a repository, and its mirror beside it. */
+/** What is kept for a repository, of all kinds. */
 export interface KeptRepository extends RepositoryIndex {
+  /** What is stored, what the engine held when it was last looked at, and the git mirror. */
+  readonly kept: readonly Kept[];
+  /** When the engine was last looked at, RFC 3339; null: never. */
+  readonly engineAt: string | null;
+  /** Bytes of BuildKit's cache mounts, and those that images have for themselves. */
+  readonly recordBytes: number;
+  readonly imageBytes: number;
   /** Bytes of the git mirror; 0 where there is none. */
   readonly mirrorBytes: number;
   readonly lastUsedAt: string | null;
@@ -18,105 +30,108 @@ export interface KeptRepository extends RepositoryIndex {
   readonly hitRate: number | null;
 }
 
-/** Every repository that something is kept for. */
+/** Every repository that something is kept for. Asks no engine. */
 export async function listRepositories(dataDirectory: string): Promise<KeptRepository[]> {
-  const indexes = await readIndexes(dataDirectory);
-  return await Promise.all([...indexes.values()].map((index) => withMirror(dataDirectory, index)));
+  const [indexes, engine] = await Promise.all([readIndexes(dataDirectory), readEngineKept(dataDirectory)]);
+  const byRepository = new Map<string, Kept[]>();
+  for (const item of engine?.kept ?? []) {
+    const known = byRepository.get(item.repo);
+    if (known) known.push(item);
+    else byRepository.set(item.repo, [item]);
+  }
+  return await Promise.all(
+    [...indexes.values()].map((index) =>
+      whole(dataDirectory, index, engine && { at: engine.at, kept: byRepository.get(index.repoKey) ?? [] }),
+    ),
+  );
 }
 
 /** @throws GalleyError not_found, invalid_request */
 export async function showRepository(dataDirectory: string, repoKey: string): Promise<KeptRepository> {
   const index = await readIndex(cachePlaces(dataDirectory, repoKey));
-  if (index) return await withMirror(dataDirectory, index);
+  if (index) {
+    const engine = await readEngineKept(dataDirectory);
+    const kept = engine?.kept.filter(({ repo }) => repo === repoKey) ?? [];
+    const { items } = await keptLayers(dataDirectory, repoKey);
+    return await whole(dataDirectory, index, engine && { at: engine.at, kept }, items);
+  }
   throw new GalleyError("not_found", `Nothing is kept for a repository ${JSON.stringify(repoKey)}.`, {
     hint: "`galley cache ls` lists those that there are.",
   });
 }
 
-async function withMirror(dataDirectory: string, index: RepositoryIndex): Promise<KeptRepository> {
-  const used = [
-    ...index.mounts.map(({ lastUsedAt }) => lastUsedAt),
-    ...index.builds.map(({ at }) => at),
-  ].sort();
+async function whole(
+  dataDirectory: string,
+  index: RepositoryIndex,
+  engine: EngineKept | undefined,
+  layers: readonly Kept[] = [],
+): Promise<KeptRepository> {
+  const held = engine?.kept ?? [];
+  const used = [...index.mounts.map(({ lastUsedAt }) => lastUsedAt), ...index.builds.map(({ at }) => at)];
+  const lastUsedAt = used.sort().at(-1) ?? null;
   const steps = index.builds.reduce((sum, build) => sum + build.steps, 0);
   const cached = index.builds.reduce((sum, build) => sum + build.cached, 0);
+  const mirror = await keptMirror(dataDirectory, index.repoKey, lastUsedAt);
+  const bytesOf = (wanted: Kept["kind"]) =>
+    held.reduce((sum, { kind, size }) => (kind === wanted ? sum + size : sum), 0);
   return {
     ...index,
-    mirrorBytes: await packBytes(join(dataDirectory, "repos", `${index.repoKey}.git`)),
-    lastUsedAt: used.at(-1) ?? null,
+    kept: [...mountsOf(index), ...layers, ...held, ...(mirror ? [mirror] : [])],
+    engineAt: engine?.at ?? null,
+    recordBytes: bytesOf("record"),
+    imageBytes: bytesOf("image"),
+    mirrorBytes: mirror?.size ?? 0,
+    lastUsedAt,
     hitRate: steps === 0 ? null : cached / steps,
   };
 }
 
-/** Packs are nearly all of a mirror, and few: looking at every file of it would take long. */
-async function packBytes(mirror: string): Promise<number> {
-  const directory = join(mirror, "objects/pack");
-  let bytes = 0;
-  for (const name of await readdir(directory).catch(() => []))
-    bytes += (await lstat(join(directory, name)).catch(() => undefined))?.size ?? 0;
-  return bytes;
+/** Packs are nearly all of a mirror, and few: looking at every file of it would take long. Undefined where there is none. */
+async function keptMirror(
+  dataDirectory: string,
+  repo: string,
+  lastUsedAt: string | null,
+): Promise<Kept | undefined> {
+  const what = `${repo}.git`;
+  const mirror = join(dataDirectory, "repos", what);
+  const about = await stat(mirror).catch(() => undefined);
+  if (!about) return undefined;
+  const packs = join(mirror, "objects/pack");
+  let size = 0;
+  for (const name of await readdir(packs).catch(() => []))
+    size += (await lstat(join(packs, name)).catch(() => undefined))?.size ?? 0;
+  return {
+    ...{ kind: "mirror", repo, name: "mirror", what, scope: "base", size, usedBy: [], cost: null },
+    createdAt: null,
+    lastUsedAt: lastUsedAt ?? about.mtime.toISOString(),
+    inUse: false,
+  };
 }
 
-/** A stored mount with what is in it, by its name in the index or its id. @throws GalleyError not_found */
+/** A stored mount with what is in it, by its name in the index or its id; undefined where there is none. @throws GalleyError not_found */
 export async function inspectMount(
   dataDirectory: string,
   repoKey: string,
   wanted: string,
-): Promise<StoredMount & { readonly name: string }> {
+): Promise<(StoredMount & { readonly name: string }) | undefined> {
   const index = await showRepository(dataDirectory, repoKey);
   const found = index.mounts.find(({ name, id }) => name === wanted || id === wanted);
   const { directory } = cachePlaces(dataDirectory, repoKey);
   const all = found ? await listStoredMounts(join(directory, "mounts")) : [];
   const kept = all.find(({ stored }) => stored.id === found?.id && stored.scope === found?.scope);
-  if (found && kept) return { name: found.name, ...kept.stored };
-  throw new GalleyError("not_found", `${repoKey} has no stored mount ${JSON.stringify(wanted)}.`, {
-    hint: `\`galley cache show ${repoKey}\` lists those that there are.`,
+  return found && kept && { name: found.name, ...kept.stored };
+}
+
+/** Something that the engine holds, by its name, or what it is. @throws GalleyError not_found */
+export async function inspectKept(dataDirectory: string, repoKey: string, wanted: string): Promise<Kept> {
+  const { kept } = await showRepository(dataDirectory, repoKey);
+  const found = kept.find(
+    ({ kind, name, what }) => kind !== "mount" && (name === wanted || what.split(", ").includes(wanted)),
+  );
+  if (found) return found;
+  throw new GalleyError("not_found", `Nothing called ${JSON.stringify(wanted)} is kept for ${repoKey}.`, {
+    hint: `\`galley cache show ${repoKey}\` lists what there is.`,
   });
-}
-
-export interface PruneStoredOptions {
-  readonly dataDirectory: string;
-  /** Of this repository alone. */
-  readonly repoKey?: string | undefined;
-  /** Only what was last used before this time, RFC 3339. */
-  readonly before?: string | undefined;
-  /** Bytes that may stay, used last: of the repository, or of all together. */
-  readonly keep?: number | undefined;
-  /** Nothing is removed; what would be is told with `freed` 0. */
-  readonly dryRun: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** Removes stored mounts: those used before a time, then down to a size; all of them where neither is given. */
-export async function pruneStored(options: PruneStoredOptions): Promise<Removed[]> {
-  const { dataDirectory, repoKey, before, keep, dryRun, signal } = options;
-  const indexes =
-    repoKey === undefined
-      ? [...(await readIndexes(dataDirectory)).values()]
-      : [await showRepository(dataDirectory, repoKey)];
-  const removed: Removed[] = [];
-  for (const { repoKey: repo, mounts } of indexes) {
-    const places = cachePlaces(dataDirectory, repo);
-    const going = mounts.filter((mount) => isGoing(mount, before, keep));
-    for (const mount of going) {
-      const freed = dryRun ? 0 : await removeMount(places, mount, signal);
-      const why = before === undefined ? "asked for" : `not used since ${before}`;
-      removed.push({ repo, mount: mount.id, scope: mount.scope, why, freed });
-    }
-    if (going.length > 0 && !dryRun) await refreshIndex(places, signal);
-  }
-  if (keep === undefined || dryRun) return removed;
-  const budget = repoKey === undefined ? keep : Number.POSITIVE_INFINITY;
-  const share = repoKey === undefined ? Number.POSITIVE_INFINITY : keep;
-  return [...removed, ...(await collect({ dataDirectory, budget, share, signal, only: repoKey }))];
-}
-
-function isGoing(
-  { lastUsedAt }: IndexedMount,
-  before: string | undefined,
-  keep: number | undefined,
-): boolean {
-  return before === undefined ? keep === undefined : lastUsedAt < before;
 }
 
 export interface Verified {
@@ -182,14 +197,15 @@ export function engineUsage(records: readonly UsageRecord[], repoKeys: readonly 
   let total = 0;
   let reclaimable = 0;
   let named = false;
-  for (const { type, size, inUse, description } of records) {
+  for (const record of records) {
+    const { type, size, inUse, description } = record;
     total += size;
     if (!inUse) reclaimable += size;
     if (type !== "exec.cachemount") continue;
     mounts += size;
-    const [, namespace] = / with id "([a-z0-9._-]+)(?:~[a-z0-9-]+)?\//.exec(description) ?? [];
+    const repo = mountRecord(record)?.repo;
     named ||= description.includes(' with id "');
-    if (namespace !== undefined && known.has(namespace)) ours += size;
+    if (repo !== undefined && known.has(repo)) ours += size;
   }
   const told = named || mounts === 0;
   return {

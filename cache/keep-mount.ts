@@ -1,6 +1,5 @@
 import type { BuildGraph, BuildKitClient, SessionService } from "../src/buildkit/index.js";
 import { chunkStore } from "./chunks.js";
-import { sweep } from "./collect.js";
 import { findHelper } from "./helper.js";
 import type { BuildMount } from "./mount-keys.js";
 import { openMount } from "./mount-process.js";
@@ -8,6 +7,7 @@ import type { CachePlaces } from "./places.js";
 import { withLock } from "./repository-lock.js";
 import type { CacheScope } from "./scope.js";
 import { readStoredMount, storeArchive, writeStoredMount } from "./stored-mount.js";
+import { sweep } from "./stored-sweep.js";
 
 export interface KeepOptions {
   readonly mount: BuildMount;

@@ -1,20 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type CacheBuildRecord, writeBuildRecord } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
 import { collect } from "./collect.js";
-import {
-  engineUsage,
-  inspectMount,
-  listRepositories,
-  pruneStored,
-  showRepository,
-  verifyStored,
-} from "./inspect.js";
+import { engineUsage, inspectMount, listRepositories, showRepository, verifyStored } from "./inspect.js";
+import { storedMounts } from "./kept-mounts.js";
 import { cachePlaces } from "./places.js";
+import { type PruneOptions, pruneKept } from "./prune.js";
 import { refreshIndex } from "./repository-index.js";
 import { storeArchive, writeStoredMount } from "./stored-mount.js";
 
@@ -24,6 +19,14 @@ beforeEach(async () => {
   dataDirectory = await mkdtemp(join(tmpdir(), "galley-kept-"));
 });
 afterEach(() => rm(dataDirectory, { recursive: true, force: true }));
+
+const limited = async (budget: number, share: number) =>
+  (await collect({ keepers: [storedMounts(dataDirectory)], budget, share, signal })).removed;
+const prune = (options: Partial<PruneOptions>) =>
+  pruneKept({
+    ...{ dataDirectory, keepers: [storedMounts(dataDirectory)], kinds: [], dryRun: false, signal },
+    ...options,
+  });
 
 const day = (number: number) => `2026-01-0${number}T00:00:00.000Z`;
 async function keep(repo: string, id: string, at: string, bytes = randomBytes(250_000)): Promise<void> {
@@ -64,11 +67,9 @@ test("What was used longest ago goes first, until each repository and all togeth
   // Used since, though it was stored first.
   const step = { name: "s", own: "o", files: "", key: "k", cached: false, took: 7_000, mounts: ["old"] };
   await record("a", { id: "later", at: day(4), steps: [step] });
-  const removed = await collect({ dataDirectory, budget: 600_000, share: 1e9, signal });
-  expect(removed).toMatchObject([{ repo: "b", mount: "older", freed: 250_001 }]);
-  expect(await collect({ dataDirectory, budget: 1e9, share: 300_000, signal })).toMatchObject([
-    { mount: "new" },
-  ]);
+  const removed = await limited(600_000, 1e9);
+  expect(removed).toMatchObject([{ repo: "b", what: "older", freed: 250_001 }]);
+  expect(await limited(1e9, 300_000)).toMatchObject([{ what: "new" }]);
   const { mounts, storedBytes } = await showRepository(dataDirectory, "a");
   expect(mounts).toMatchObject([{ id: "old", cost: 7_000, usedBy: ["later"] }]);
   expect(storedBytes).toBe(250_001);
@@ -79,9 +80,7 @@ test("Chunks that another mount is made of stay.", async () => {
   await keep("a", "one", day(1), bytes);
   await keep("a", "two", day(2), bytes);
   expect((await showRepository(dataDirectory, "a")).storedBytes).toBe(250_001);
-  expect(await pruneStored({ dataDirectory, before: day(2), dryRun: false, signal })).toMatchObject([
-    { mount: "one", freed: 0 },
-  ]);
+  expect(await prune({ before: day(2) })).toMatchObject([{ what: "one", freed: 0 }]);
   const sound: boolean[] = [];
   await verifyStored(dataDirectory, signal, (one) => sound.push(one.sound));
   expect(sound).toEqual([true]);
@@ -91,15 +90,15 @@ test("Pruning takes what it is told, says so first where it is asked to, and lea
   await keep("a", "one", day(1));
   await keep("a", "two", day(2));
   await keep("b", "three", day(1));
-  const dry = await pruneStored({ dataDirectory, repoKey: "a", before: day(2), dryRun: true, signal });
-  expect(dry.map(({ mount }) => mount)).toEqual(["one"]);
+  const dry = await prune({ repoKey: "a", before: day(2), dryRun: true });
+  expect(dry.map(({ what }) => what)).toEqual(["one"]);
   expect(await ids("a")).toEqual(["one", "two"]);
-  await pruneStored({ dataDirectory, repoKey: "a", keep: 300_000, dryRun: false, signal });
+  await prune({ repoKey: "a", keep: 300_000 });
   expect(await ids("a")).toEqual(["two"]);
-  await pruneStored({ dataDirectory, repoKey: "a", dryRun: false, signal });
+  await prune({ repoKey: "a" });
   expect(await ids("a")).toEqual([]);
   expect(await ids("b")).toEqual(["three"]);
-  await expect(pruneStored({ dataDirectory, repoKey: "../b", dryRun: false, signal })).rejects.toMatchObject({
+  await expect(prune({ repoKey: "../b" })).rejects.toMatchObject({
     code: "invalid_request",
   });
   await expect(showRepository(dataDirectory, "c")).rejects.toMatchObject({ code: "not_found" });
@@ -118,6 +117,17 @@ test("An index that is damaged or gone is made again from what is there.", async
   expect(await listRepositories(dataDirectory)).toEqual([whole]);
 });
 
+test("An index that was not written after what it speaks of, as its writer was killed or the disk was full, is not believed.", async () => {
+  await keep("a", "one", day(1));
+  await keep("a", "two", day(2));
+  const places = cachePlaces(dataDirectory, "a");
+  const before = await readFile(places.index);
+  await rm(places.mount("base", "one"));
+  await utimes(places.index, new Date(0), new Date(0));
+  expect(await ids("a")).toEqual(["two"]);
+  expect(await readFile(places.index)).toEqual(before);
+});
+
 test("What a process that was killed has left half done is no mount, and goes with the next sweep.", async () => {
   await keep("a", "one", day(1));
   const places = cachePlaces(dataDirectory, "a");
@@ -127,7 +137,7 @@ test("What a process that was killed has left half done is no mount, and goes wi
   await writeFile(join(places.chunks, folder, `${folder}${"0".repeat(62)}.abcd.tmp`), "x");
   await writeFile(`${places.mount("base", "two")}.abc.tmp`, "{");
   expect(await ids("a")).toEqual(["one"]);
-  await pruneStored({ dataDirectory, repoKey: "a", dryRun: false, signal });
+  await prune({ repoKey: "a" });
   const left = await readdir(places.chunks, { recursive: true });
   expect(left.filter((name) => name.includes("/"))).toEqual([]);
 });
@@ -145,7 +155,7 @@ test("Damage is found by reading everything, and what is damaged is gone after t
   expect(found).toEqual({ one: false, two: true });
   expect(await ids("a")).toEqual(["two"]);
   expect(await inspectMount(dataDirectory, "a", "two")).toMatchObject({ id: "two" });
-  await expect(inspectMount(dataDirectory, "a", "one")).rejects.toMatchObject({ code: "not_found" });
+  expect(await inspectMount(dataDirectory, "a", "one")).toBeUndefined();
 });
 
 test("Of BuildKit's records, ours are told from others by their namespace, where the engine says it.", () => {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BuildKitClient } from "../src/buildkit/index.js";
 import { writeBuildRecord } from "./build-record.js";
-import { boundLayers } from "./layer-bounds.js";
+import { collect } from "./collect.js";
+import { storedLayers } from "./kept-layers.js";
 import { importLayers } from "./layer-import.js";
 import {
   blobPath,
@@ -196,9 +197,10 @@ test("Layers that were used longest ago go first, until their repository and all
     layerScope: "base",
   });
   await refreshIndex(places, signal);
-  const all = { dataDirectory, budget: 1e9, share: 1e9, signal };
-  expect(await boundLayers(all)).toEqual([]);
-  expect(await boundLayers({ ...all, share: 2_000 })).toMatchObject([{ repo: repoKey, service: "api" }]);
-  expect(await boundLayers({ ...all, budget: 100 })).toMatchObject([{ service: "web" }]);
+  const bound = async (budget: number, share: number) =>
+    (await collect({ keepers: [storedLayers(dataDirectory)], budget, share, signal })).removed;
+  expect(await bound(1e9, 1e9)).toEqual([]);
+  expect(await bound(1e9, 2_000)).toMatchObject([{ kind: "layers", repo: repoKey, what: "api" }]);
+  expect(await bound(100, 1e9)).toMatchObject([{ what: "web" }]);
   expect(await layerBytes(places)).toBe(0);
 });

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import {
   type CacheBuildRecord,
@@ -52,15 +52,27 @@ export interface IndexedBuild {
 
 const usersKept = 10;
 
-/** Undefined where nothing is kept. A missing or damaged index is made again from what is there. */
+/** Undefined where nothing is kept. An index that is missing, damaged or older than what it speaks of is made again from what is there. */
 export async function readIndex(places: CachePlaces): Promise<RepositoryIndex | undefined> {
-  const text = await readFile(places.index, "utf8").catch(() => undefined);
+  const text = (await isStale(places))
+    ? undefined
+    : await readFile(places.index, "utf8").catch(() => undefined);
   if (text !== undefined) {
     const index = parse(text, places);
     if (index) return index;
   }
   const made = await makeIndex(places);
   return made.mounts.length + made.builds.length === 0 && text === undefined ? undefined : made;
+}
+
+/** Something was written or removed since, and whoever did it was killed before it could say so, or had no room on the disk. */
+async function isStale(places: CachePlaces): Promise<boolean> {
+  const changedAt = async (path: string) => (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
+  const written = await changedAt(places.index);
+  const scopes = await readdir(places.mounts(""), { withFileTypes: true }).catch(() => []);
+  const folders = scopes.filter((entry) => entry.isDirectory()).map(({ name }) => places.mounts(name));
+  const changes = await Promise.all([places.builds, ...folders].map(changedAt));
+  return changes.some((at) => at > written);
 }
 
 /** Makes the index anew and writes it. */

@@ -1,11 +1,12 @@
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuildGraph, BuildKitClient, SessionService, UsageRecord } from "../src/buildkit/index.js";
+import type { BuildGraph, BuildKitClient, SessionService } from "../src/buildkit/index.js";
 import { listBuildRecords } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
 import { findHelper } from "./helper.js";
 import type { BuildMount } from "./mount-keys.js";
 import { openMount } from "./mount-process.js";
+import { recordedMountId } from "./mount-record.js";
 import { type CachePlaces, mountName } from "./places.js";
 import type { CacheScope } from "./scope.js";
 import type { StepInputs } from "./step-inputs.js";
@@ -122,7 +123,7 @@ async function missingOnes(stored: readonly Candidate[], options: RestoreOptions
   const { client, places, inputs, imported, signal } = options;
   // The one question of most builds. An engine measures what it tells of, which takes long where that is much.
   const filter = listsIds(client) ? stored.map(({ mount }) => mountFilter(mount.use.id)) : undefined;
-  const there = new Set(filter ? (await client.diskUsage({ filter, signal })).flatMap(mountIdOf) : []);
+  const there = new Set(filter ? (await client.diskUsage({ filter, signal })).map(recordedMountId) : []);
   const gone = stored.filter(
     ({ mount, unfinished }) => unfinished || !listsIds(client) || !there.has(mount.use.id),
   );
@@ -149,18 +150,6 @@ function mountFilter(id: string): string {
   const plain = /^[ !#-[\]-~]+$/.test(id);
   const end = ` with id "${id}"`.replace(/[.*+?^${}()|[\]]/g, "\\$&");
   return `type==exec.cachemount${plain ? `,description~=${JSON.stringify(`${end}$`)}` : ""}`;
-}
-
-/** BuildKit since 0.10: `cached mount /root/.npm from exec … with id "ns//root/.npm"`. */
-function mountIdOf({ type, description }: UsageRecord): string[] {
-  if (type !== "exec.cachemount") return [];
-  const [, quoted] = / with id ("(?:[^"\\]|\\.)*")$/.exec(description) ?? [];
-  if (quoted === undefined) return [];
-  try {
-    return [JSON.parse(quoted) as string];
-  } catch {
-    return [quoted.slice(1, -1)];
-  }
 }
 
 /** Says that a mount is being filled: found later, it was not finished. */

@@ -35,6 +35,14 @@ export function cacheScope(build: {
   return { repoKey, namespace: `${repoKey}~${own}`, ...of(own), layers: of(own) };
 }
 
+/** Builds of these namespaces may use what a scope of a repository keeps: its own, and every fork's reads the base. */
+export function inUse(namespaces: readonly string[], repoKey: string, scope: string): boolean {
+  const own = scope === "base" ? repoKey : `${repoKey}~${scope}`;
+  return namespaces.some(
+    (namespace) => namespace === own || (scope === "base" && namespace.startsWith(`${repoKey}~`)),
+  );
+}
+
 /**
  * Holds a build to its own namespace. The Dockerfile frontend puts it before every id; another frontend (`# syntax=`) can ask for any.
  *

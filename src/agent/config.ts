@@ -182,7 +182,7 @@ const variables = {
   GALLEY_CACHE_BUDGET: variable(size, {
     accepted: "a size such as 500m or 20g; 0 to store nothing",
     meaning:
-      "Disk that stored cache mounts may take, of all repositories together. What was used longest ago goes first.",
+      "Disk that all repositories may take together with stored cache mounts, BuildKit's cache mounts and images kept for the next build. What was used longest ago goes first.",
     fallback: "20g",
   }),
   GALLEY_CACHE_BUDGET_PER_REPOSITORY: variable(size.optional(), {

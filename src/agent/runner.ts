@@ -210,6 +210,11 @@ async function deploy(
       tell,
       signal,
     });
+    options.caches.usedImages({
+      repoKey: job.project.repoKey,
+      images: [...images.values()],
+      deployment: job.deployment,
+    });
     await tell({ type: "deployment.state", state: "starting" });
     return await start(job, manifest, images, options, { tell, signal, addresses, emulates });
   } finally {

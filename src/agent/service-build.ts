@@ -21,6 +21,7 @@ import { canonicalName, type Docker } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import type { ServiceBuild } from "../manifest/index.js";
 import type { JobSource } from "./job-source.js";
+import { imageLabels } from "./kept-images.js";
 import type { RegistryLogins } from "./registry-logins.js";
 import type { Tell } from "./telling.js";
 
@@ -170,7 +171,7 @@ function requestOf(
     ...(build.target ? { target: build.target } : {}),
     // Last: a manifest must not choose whose cache mounts its builds see.
     buildArgs: { ...build.args, BUILDKIT_CACHE_MOUNT_NS: namespace },
-    labels: { "sh.galley.agent": agent, "sh.galley.project": job.project.id, "sh.galley.service": service },
+    labels: { ...imageLabels(agent, job.project), "sh.galley.service": service },
     secrets: Object.fromEntries(secrets),
     noCache: !job.useCache,
     pull: planned.pull,

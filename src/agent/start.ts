@@ -34,6 +34,7 @@ import { startFirewall } from "./firewall-loop.js";
 import { serveHealth } from "./health.js";
 import { heartbeatLoop } from "./heartbeat-loop.js";
 import { jobSources } from "./job-source.js";
+import { keptImages } from "./kept-images.js";
 import type { AgentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { OpenClaims } from "./open-claims.js";
@@ -152,8 +153,11 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     });
 
     const connectBuildKit = (ended: AbortSignal) => BuildKitClient.connect(undefined, { env, signal: ended });
+    const projectImages = new ProjectImages();
+    const keepers = [keptImages({ docker, agent, dataDirectory, projectImages })];
     const caches = openCaches({
       dataDirectory,
+      keepers,
       budget: config.cacheBudget,
       share: config.cacheShare,
       connect: connectBuildKit,
@@ -177,7 +181,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       proxies: proxyArgs((await loadDockerConfig(undefined, env)).proxies, [env.DOCKER_HOST]),
       builds,
       pulls: new Slots(pullsAtOnce),
-      projectImages: new ProjectImages(),
+      projectImages,
       log,
       now,
     };
@@ -194,6 +198,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
           dataDirectory,
           connect: connectBuildKit,
           budget: async () => budgetOf(config),
+          keepers,
           now,
           onProgress,
           signal: ended,

@@ -15,7 +15,10 @@ export const cacheAnswers = {
     object({
       repoKey: z.string(),
       storedBytes: bytes,
+      recordBytes: bytes.describe("Of BuildKit's cache mounts, when the engine was last looked at."),
+      imageBytes: bytes.describe("That images kept for the next build have for themselves, likewise."),
       mirrorBytes: bytes,
+      engineAt: time.nullable().describe("When the engine was last looked at."),
       mounts: z.int().describe("How many stored mounts there are."),
       builds: z.int().describe("How many builds are remembered."),
       lastUsedAt: time.nullable(),
@@ -25,9 +28,28 @@ export const cacheAnswers = {
   show: object({
     repoKey: z.string(),
     storedBytes: bytes,
+    recordBytes: bytes,
+    imageBytes: bytes,
     mirrorBytes: bytes,
+    engineAt: time.nullable(),
     lastUsedAt: time.nullable(),
     hitRate: z.number().nullable(),
+    kept: z
+      .array(
+        object({
+          kind: z.string().describe("mount, layers, record, image or mirror."),
+          name: z.string(),
+          what: z.string(),
+          scope: z.string(),
+          size: bytes,
+          createdAt: time.nullable(),
+          lastUsedAt: time,
+          usedBy: z.array(z.string()),
+          cost: took.nullable().describe("What it would take to make it again."),
+          inUse: z.boolean(),
+        }),
+      )
+      .describe("All of it, by kind."),
     mounts: z.array(
       object({
         ...entryAbout,
@@ -55,14 +77,22 @@ export const cacheAnswers = {
       .describe("The newest first."),
   }),
   inspect: object({
+    kind: z.string().describe("mount, layers, record, image or mirror."),
     ...entryAbout,
-    storedAt: time,
+    storedAt: time.nullable(),
     content: object({
       bytes,
       entries: z.int(),
       directories: z.array(object({ path: z.string(), bytes, files: z.int() })),
-    }),
+    })
+      .nullable()
+      .describe("Of a stored mount."),
     chunks: z.int(),
+    size: bytes.optional().describe("Of what the engine holds, with the fields that follow."),
+    lastUsedAt: time.optional(),
+    usedBy: z.array(z.string()).optional(),
+    cost: took.nullable().optional(),
+    inUse: z.boolean().optional(),
   }),
   explain: object({
     repo: z.string(),
@@ -99,7 +129,15 @@ export const cacheAnswers = {
     dryRun: z.boolean(),
     freed: bytes,
     removed: z.array(
-      object({ repo: z.string(), mount: z.string(), scope: z.string(), why: z.string(), freed: bytes }),
+      object({
+        kind: z.string().describe("mount, layers, record or image."),
+        repo: z.string(),
+        name: z.string(),
+        what: z.string().describe("The id of a mount, the service of layers, the names of an image."),
+        scope: z.string(),
+        why: z.string(),
+        freed: bytes,
+      }),
     ),
   }),
   verify: object({

@@ -8,8 +8,10 @@ export {
   parseCacheAnswer,
 } from "./answers.js";
 export {
+  type CacheKind,
   type CacheProgress,
   type CacheQuestion,
+  cacheKind,
   cacheProgress,
   cacheQuestion,
   mostCacheAnswer,

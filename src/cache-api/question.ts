@@ -2,6 +2,9 @@ import { z } from "zod";
 
 const repo = z.string().min(1).max(128).describe("A repository's key, as `ls` has it.");
 
+/** What can be removed: stored mounts and layers, BuildKit's records of cache mounts, images that are kept for the next build. */
+export const cacheKind = z.enum(["mount", "layers", "record", "image"]);
+
 /** One question. What it means is said at the commands of `galley cache`. */
 export const cacheQuestion = z.discriminatedUnion("ask", [
   z.object({ ask: z.literal("ls") }),
@@ -18,11 +21,14 @@ export const cacheQuestion = z.discriminatedUnion("ask", [
     older: z.int().min(0).nullable(),
     /** Bytes that may stay. */
     keep: z.int().min(0).nullable(),
+    /** Empty: what is stored. */
+    kinds: z.array(cacheKind).max(10).default([]),
     dryRun: z.boolean(),
   }),
   z.object({ ask: z.literal("verify") }),
 ]);
 export type CacheQuestion = z.infer<typeof cacheQuestion>;
+export type CacheKind = z.infer<typeof cacheKind>;
 
 /** How far a long answer is. */
 export const cacheProgress = z.object({

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { CacheFlags } from "./cache-source.js";
+import { collect } from "./flags/collect.js";
 import type { CacheMoveFlags } from "./run-cache-move.js";
 import type { CachePruneFlags } from "./run-cache-upkeep.js";
 
@@ -56,9 +57,12 @@ Reading takes a token with the scope read; prune and verify one with the scope a
       process.exitCode = await runCacheShow(repo, flags, process);
     });
 
-  add("inspect", "show what is in a stored cache mount, the largest directories first")
+  add(
+    "inspect",
+    "show something that is kept: of a stored cache mount what is in it, the largest directories first",
+  )
     .argument("<repo>")
-    .argument("<mount>", "its name or id, as `show` says them")
+    .argument("<entry>", "name or id of a mount, a record or an image, as `show` says them")
     .addHelpText("after", codes)
     .action(async (repo: string, mount: string, flags: CacheFlags) => {
       const { runCacheInspect } = await import("./run-cache.js");
@@ -81,17 +85,24 @@ Reading takes a token with the scope read; prune and verify one with the scope a
       process.exitCode = await runCacheDu(flags, process);
     });
 
-  add("prune", "remove stored cache mounts: all, or those that the flags name")
+  add("prune", "remove what is stored, or what the flags name")
     .argument("[repo]", "of this repository alone")
     .option("--older <time>", "only what was not used for so long, such as 12h or 7d")
     .option("--keep <size>", "only what was used longest ago, until so much is left, such as 2g")
-    .option("--dry-run", "only say what --older or no flag would remove")
+    .option(
+      "--kind <kind>",
+      "only mount, layers, record (BuildKit's cache mounts of ours) or image (kept for the next build); repeatable; default: mount and layers",
+      collect,
+      [],
+    )
+    .option("--dry-run", "only say what would be removed")
     .addHelpText(
       "after",
       `
 Examples:
   galley cache prune --older 7d
   galley cache prune --older 7d --dry-run --agent build-1
+  galley cache prune --kind record --kind image --agent build-1
   galley cache prune github.com-acme-shop-0123456789ab --keep 500m
 ${codes}`,
     )

@@ -1,4 +1,5 @@
 import { formatBytes } from "../buildkit/index.js";
+import { type CacheKind, cacheKind } from "../cache-api/index.js";
 import { type CacheFlags, withCache } from "./cache-source.js";
 import { exitCode } from "./exit-codes.js";
 import { parseBytes } from "./flags/values.js";
@@ -9,6 +10,7 @@ import { usageError } from "./usage-error.js";
 export interface CachePruneFlags extends CacheFlags {
   readonly older?: string;
   readonly keep?: string;
+  readonly kind?: readonly string[];
   readonly dryRun?: boolean;
 }
 
@@ -53,18 +55,18 @@ export function runCachePrune(
     const older = flags.older === undefined ? null : secondsOf(flags.older);
     const keep = flags.keep === undefined ? null : parseBytes(flags.keep, "--keep");
     const dryRun = flags.dryRun === true;
-    if (dryRun && keep !== null)
-      throw usageError("--dry-run cannot tell what --keep would remove", "Leave one of them away.");
-    const found = await ask({ ask: "prune", repo: repo ?? null, older, keep, dryRun });
+    const kinds = (flags.kind ?? []).map(kindOf);
+    const found = await ask({ ask: "prune", repo: repo ?? null, older, keep, kinds, dryRun });
     const { removed, freed } = found;
     print(process, flags, found, (color) =>
       removed.length === 0
         ? "Nothing to remove.\n"
         : `${table(
-            ["REPOSITORY", "MOUNT", "SCOPE", "WHY", "FREED"],
+            ["REPOSITORY", "KIND", "WHAT", "SCOPE", "WHY", "FREED"],
             removed.map((one) => [
               one.repo,
-              one.mount,
+              one.kind,
+              one.what,
               one.scope,
               one.why,
               dryRun ? "-" : formatBytes(one.freed),
@@ -92,6 +94,12 @@ export function runCacheVerify(flags: CacheFlags, process: NodeJS.Process): Prom
     );
     return damaged.length === 0 ? exitCode.ok : exitCode.failed;
   });
+}
+
+function kindOf(text: string): CacheKind {
+  const found = cacheKind.safeParse(text);
+  if (found.success) return found.data;
+  throw usageError(`--kind ${text} is no kind`, `Kinds are ${cacheKind.options.join(", ")}.`);
 }
 
 const spans: Readonly<Record<string, number>> = { m: 60, h: 3_600, d: 86_400 };

@@ -14,16 +14,40 @@ export function runCacheLs(flags: CacheFlags, process: NodeJS.Process): Promise<
       repositories.length === 0
         ? "Nothing is kept. Stored is what builds leave in cache mounts.\n"
         : table(
-            ["REPOSITORY", "MOUNTS", "STORED", "MIRROR", "BUILDS", "CACHED STEPS", "USED"],
-            repositories.map(({ repoKey, mounts, storedBytes, mirrorBytes, builds, hitRate, lastUsedAt }) => [
-              { text: repoKey, tone: "strong" },
-              String(mounts),
-              formatBytes(storedBytes),
-              formatBytes(mirrorBytes),
-              String(builds),
-              hitRate === null ? "-" : `${Math.round(hitRate * 100)} %`,
-              ago(lastUsedAt, now),
-            ]),
+            [
+              "REPOSITORY",
+              "MOUNTS",
+              "STORED",
+              "ENGINE",
+              "IMAGES",
+              "MIRROR",
+              "BUILDS",
+              "CACHED STEPS",
+              "USED",
+            ],
+            repositories.map(
+              ({
+                repoKey,
+                mounts,
+                storedBytes,
+                recordBytes,
+                imageBytes,
+                mirrorBytes,
+                builds,
+                hitRate,
+                lastUsedAt,
+              }) => [
+                { text: repoKey, tone: "strong" },
+                String(mounts),
+                formatBytes(storedBytes),
+                formatBytes(recordBytes),
+                formatBytes(imageBytes),
+                formatBytes(mirrorBytes),
+                String(builds),
+                hitRate === null ? "-" : `${Math.round(hitRate * 100)} %`,
+                ago(lastUsedAt, now),
+              ],
+            ),
             color,
           ),
     );
@@ -51,6 +75,21 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
         ]),
         color,
       );
+      const others = kept.kept.filter(({ kind }) => kind !== "mount");
+      const held = table(
+        ["KIND", "NAME", "WHAT", "SCOPE", "SIZE", "USED", "COST TO LOSE", ""],
+        others.map(({ kind, name, what, scope, size, lastUsedAt, cost, inUse }) => [
+          kind,
+          { text: kind === "image" ? name.slice(0, 19) : name, tone: "strong" },
+          what,
+          scope,
+          formatBytes(size),
+          ago(lastUsedAt, now),
+          cost === null ? "-" : formatDuration(cost),
+          inUse ? "in use" : "",
+        ]),
+        color,
+      );
       const builds = table(
         ["BUILD", "SCOPE", "STEPS", "CACHED", "TOOK", "BEGAN"],
         kept.builds.map(({ id, scope, steps, cached, took, at }) => [
@@ -63,7 +102,7 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
         ]),
         color,
       );
-      return `${kept.mounts.length > 0 ? mounts : "No stored cache mounts.\n"}\n${kept.builds.length > 0 ? builds : "No builds.\n"}`;
+      return `${kept.mounts.length > 0 ? mounts : "No stored cache mounts.\n"}\n${others.length > 0 ? `${held}\n` : ""}${kept.builds.length > 0 ? builds : "No builds.\n"}`;
     });
     return exitCode.ok;
   });
@@ -78,18 +117,29 @@ export function runCacheInspect(
 ): Promise<number> {
   return withCache(process, flags, async (ask) => {
     const found = await ask({ ask: "inspect", repo, entry });
-    const { content, id, scope, storedAt, name, chunks } = found;
+    const { kind, content, id, scope, storedAt, name, chunks, size, lastUsedAt, usedBy, cost, inUse } = found;
+    const now = Date.now();
     print(process, flags, found, (color) => {
       const about = sheet(
         [
-          ["mount", { text: name, tone: "strong" }],
-          ["id", id],
+          [kind, { text: name, tone: "strong" }],
+          [kind === "image" ? "names" : "id", id],
           ["scope", scope],
-          ["stored", ago(storedAt, Date.now())],
-          ["size", `${formatBytes(content.bytes)} in ${content.entries} entries, ${chunks} chunks`],
+          [content ? "stored" : "made", ago(storedAt, now)],
+          [
+            "size",
+            content
+              ? `${formatBytes(content.bytes)} in ${content.entries} entries, ${chunks} chunks`
+              : formatBytes(size ?? 0),
+          ],
+          ["last used", lastUsedAt === undefined ? "" : ago(lastUsedAt, now)],
+          ["used by", usedBy?.join(", ") ?? ""],
+          ["cost to lose", typeof cost === "number" ? formatDuration(cost) : ""],
+          ["in use", inUse ? "yes: it stays" : ""],
         ],
         color,
       );
+      if (!content) return about;
       const rows = content.directories
         .slice(0, 40)
         .map(({ path, bytes, files }) => [formatBytes(bytes), String(files), path]);

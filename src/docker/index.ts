@@ -25,7 +25,16 @@ export {
   registryPlatforms,
   tagImage,
 } from "./image-identity.js";
-export { findImages, type ImageFacts, inspectImage, pullImage, pushImage, removeImage } from "./images.js";
+export {
+  findImages,
+  type ImageFacts,
+  inspectImage,
+  type ListedImage,
+  listImages,
+  pullImage,
+  pushImage,
+  removeImage,
+} from "./images.js";
 export { containerLog, type LogChunk, type LogOptions, lastLogLines } from "./logs.js";
 export {
   connectNetwork,

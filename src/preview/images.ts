@@ -20,13 +20,25 @@ export async function removeUnusedImages(
   const images = await findImages(docker, labels, signal);
   const used = await imagesInUse(docker, signal);
   let removed = 0;
-  for (const { id, names } of images) {
-    if (used.has(id)) continue;
-    const foreign = names.filter((name) => !name.startsWith(OURS) && !name.startsWith("<none>"));
-    const ours = names.filter((name) => name.startsWith(OURS));
-    if (ours.length === 0 && foreign.length > 0) continue;
-    for (const name of ours.length > 0 ? ours : [id]) await removeImage(docker, name, signal);
-    if (foreign.length === 0) removed += 1;
-  }
+  for (const image of images)
+    if (!used.has(image.id) && (await removeOwnNames(docker, image, signal))) removed += 1;
   return removed;
+}
+
+/**
+ * Takes the names that we have given it away from an image, and with the last one the image. One that has none of ours but others is left alone.
+ *
+ * @returns false when it is still there
+ */
+export async function removeOwnNames(
+  docker: Docker,
+  { id, names }: { readonly id: string; readonly names: readonly string[] },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const foreign = names.filter((name) => !name.startsWith(OURS) && !name.startsWith("<none>"));
+  const ours = names.filter((name) => name.startsWith(OURS));
+  if (ours.length === 0 && foreign.length > 0) return false;
+  let gone = true;
+  for (const name of ours.length > 0 ? ours : [id]) gone = (await removeImage(docker, name, signal)) && gone;
+  return gone && foreign.length === 0;
 }

@@ -7,7 +7,7 @@ export { hibernateEnvironment, type WakeOptions, wakeEnvironment } from "./hiber
 export type { HookEvent, HookKind } from "./hooks.js";
 export { engineRoutes } from "./host-routes.js";
 export { hostsOf, type Ingress, type PublicAddress } from "./hosts.js";
-export { removeUnusedImages } from "./images.js";
+export { removeOwnNames, removeUnusedImages } from "./images.js";
 export type { Owner } from "./labels.js";
 export { checkPlatform, type Emulates } from "./platform.js";
 export { containerProbe, directProbe, type Probe, type ProbeTarget } from "./probe.js";

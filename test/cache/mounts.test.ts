@@ -1,6 +1,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Removed } from "../../cache/index.js";
 import { cachePlaces, mountName } from "../../cache/places.js";
 import { onEachEngine } from "../support/engines.js";
 import { galley } from "../support/galley.js";
@@ -49,6 +50,25 @@ onEachEngine(
     });
 
     if (engine.name !== "28c") return;
+
+    test("An agent that keeps its budget removes its own records from the engine, and not those of the agent beside it", async () => {
+      const [ours, theirs] = [unique("ours"), unique("theirs")];
+      const removed: Removed[] = [];
+      const poor = await cacheWorld(engine, { budget: 1, share: 1, onRemoved: (one) => removed.push(one) });
+      try {
+        await world.build(`RUN ${mount(theirs)} echo x > /m/file`, { repoKey: theirs });
+        await poor.build(`RUN ${mount(ours)} echo x > /m/file`, { repoKey: ours });
+        await poor.caches.collect();
+        expect(removed).toMatchObject([
+          { kind: "record", repo: ours, what: ours, freed: expect.any(Number) },
+        ]);
+        const left = (await world.client.diskUsage()).map(({ description }) => description).join("\n");
+        expect(left).toContain(`"${theirs}/${theirs}"`);
+        expect(left).not.toContain(`"${ours}/${ours}"`);
+      } finally {
+        await poor.remove();
+      }
+    });
 
     test("A mount that is still there is left as it is", async () => {
       const id = unique("kept");
@@ -166,7 +186,16 @@ onEachEngine(
       ]);
       expect((await cache("du")).answer.engine.ourMounts).toBeGreaterThan(0);
       expect((await cache("verify")).answer.damaged).toEqual([]);
-      expect((await cache("prune", repo)).answer.removed).toMatchObject([{ repo, mount: id }]);
+      expect((await cache("prune", repo)).answer.removed).toMatchObject([{ kind: "mount", repo, what: id }]);
+      // What the engine has of it is another thing, and goes when it is asked for.
+      await world.caches.collect();
+      const held = (await cache("show", repo)).answer.kept;
+      expect(held).toMatchObject([{ kind: "record", what: id, scope: "base", inUse: false }]);
+      expect((await cache("inspect", repo, held[0].name)).answer).toMatchObject({ kind: "record", id });
+      const dropped = (await cache("prune", repo, "--kind", "record")).answer;
+      expect(dropped.removed).toMatchObject([{ kind: "record", name: held[0].name }]);
+      expect((await cache("show", repo)).answer.kept).toEqual([]);
+      expect(await world.forget(id)).toBe(0);
       expect((await cache("show", repo)).answer.mounts).toEqual([]);
       expect(await cache("explain", "nothing")).toMatchObject({ code: 1 });
       expect(await cache("prune", "--older", "soon")).toMatchObject({ code: 2 });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Caches, cacheScope, openCaches } from "../../cache/index.js";
+import { type Caches, cacheScope, openCaches, type Removed } from "../../cache/index.js";
 import {
   type BuildGraph,
   BuildKitClient,
@@ -41,7 +41,12 @@ export const unique = (name: string) => `${name}-${randomBytes(6).toString("hex"
 
 export async function cacheWorld(
   engine: LabEngine,
-  options: { readonly dataDirectory?: string; readonly share?: number; readonly budget?: number } = {},
+  options: {
+    readonly dataDirectory?: string;
+    readonly share?: number;
+    readonly budget?: number;
+    readonly onRemoved?: (removed: Removed) => void;
+  } = {},
 ): Promise<CacheWorld> {
   const env = engineEnv(engine);
   const connect = (signal?: AbortSignal) =>
@@ -53,6 +58,7 @@ export async function cacheWorld(
     dataDirectory,
     budget: options.budget ?? 1e9,
     share: options.share ?? 1e9,
+    ...(options.onRemoved ? { onRemoved: options.onRemoved } : {}),
     connect,
     log: {
       info: () => {},

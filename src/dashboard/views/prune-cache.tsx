@@ -111,7 +111,7 @@ export function PruneCache({ agent, repo, onDone, onClose }: PruneCacheProps) {
                     return (
                       <tr key={keyOf(one)}>
                         <td className="path">
-                          <code title={one.mount}>{one.mount}</code>
+                          <code title={one.what}>{one.what}</code>
                           <small className="quiet">
                             {repo === null ? `${shortKey(one.repo)}, ${one.scope}` : one.scope}
                           </small>
@@ -186,10 +186,10 @@ async function lookAhead(
       undefined,
       signal,
     );
-    for (const mount of kept.mounts) mounts.set(keyOf({ repo, mount: mount.id, scope: mount.scope }), mount);
+    for (const mount of kept.mounts) mounts.set(keyOf({ repo, what: mount.id, scope: mount.scope }), mount);
   }
   return { removed, mounts };
 }
 
-const keyOf = ({ repo, mount, scope }: { repo: string; mount: string; scope: string }) =>
-  `${repo} ${scope} ${mount}`;
+const keyOf = ({ repo, what, scope }: { repo: string; what: string; scope: string }) =>
+  `${repo} ${scope} ${what}`;

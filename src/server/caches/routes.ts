@@ -1,6 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type CacheAnswer, type CacheQuestion, type CacheVerb, cacheAnswers } from "../../cache-api/index.js";
+import {
+  type CacheAnswer,
+  type CacheQuestion,
+  type CacheVerb,
+  cacheAnswers,
+  cacheKind,
+} from "../../cache-api/index.js";
 import { GalleyError } from "../../errors/index.js";
 import { recordAudit } from "../audit/index.js";
 import { type App, actorOf, requireScope } from "../http/index.js";
@@ -21,7 +27,8 @@ const pruneBody = z.strictObject({
   repo: repo.nullable().default(null).describe("Of this repository alone."),
   older: z.int().min(0).nullable().default(null).describe("Seconds: only what was not used for so long."),
   keep: z.int().min(0).nullable().default(null).describe("Bytes that may stay, used last."),
-  dryRun: z.boolean().default(false).describe("Only say what would go; not with `keep`."),
+  dryRun: z.boolean().default(false).describe("Only say what would go."),
+  kinds: z.array(cacheKind).max(10).default([]).describe("Only these; none: what is stored."),
 });
 const followed = "With `Accept: text/event-stream`: `progress` now and then, then `answer`, or `error`.";
 

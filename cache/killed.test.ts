@@ -1,0 +1,110 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { chunkStore } from "./chunks.js";
+import { collect } from "./collect.js";
+import { showRepository, verifyStored } from "./inspect.js";
+import { storedMounts } from "./kept-mounts.js";
+import { cachePlaces } from "./places.js";
+import { refreshIndex } from "./repository-index.js";
+import { storeArchive, writeStoredMount } from "./stored-mount.js";
+
+const { signal } = new AbortController();
+let folder: string;
+let script: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "galley-killed-"));
+  script = join(folder, "child.mjs");
+  // A process of its own, that can be killed.
+  await build({
+    stdin: {
+      resolveDir: fileURLToPath(new URL(".", import.meta.url)),
+      contents: `
+        import { collect } from "./collect.js";
+        import { storedMounts } from "./kept-mounts.js";
+        import { cachePlaces } from "./places.js";
+        import { refreshIndex } from "./repository-index.js";
+        const { signal } = new AbortController();
+        const [what, data] = process.argv.slice(2);
+        const said = () => process.stdout.write("one\\n");
+        const keepers = [storedMounts(data)];
+        if (what === "collect") await collect({ keepers, budget: 0, share: 0, signal, onRemoved: said });
+        else for (;;) await refreshIndex(cachePlaces(data, "a"), signal).then(said);`,
+    },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    outfile: script,
+  });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function dataDirectoryOf(mounts: number): Promise<string> {
+  const data = await mkdtemp(join(folder, "data-"));
+  const places = cachePlaces(data, "a");
+  for (let n = 0; n < mounts; n++) {
+    const { chunks, content } = await storeArchive(
+      (async function* () {
+        yield randomBytes(20_000);
+      })(),
+      chunkStore(places.chunks),
+      1e9,
+    );
+    await writeStoredMount(places.mount("base", `m${n}`), {
+      ...{ v: 1, id: `m${n}`, scope: "base", fingerprint: "f", chunks, content },
+      storedAt: new Date(n).toISOString(),
+    });
+  }
+  await refreshIndex(places, signal);
+  return data;
+}
+
+/** Runs the child until it has done something so often, and kills it then, wherever it is. */
+async function killAfter(times: number, what: string, data: string): Promise<void> {
+  const child = spawn(process.execPath, [script, what, data], { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = once(child, "exit");
+  let seen = 0;
+  for await (const text of child.stdout) {
+    seen += String(text).split("one").length - 1;
+    if (seen >= times) child.kill("SIGKILL");
+  }
+  await exited;
+}
+
+test.each([1, 3])(
+  "Killed after %i removals, a collection leaves an index that holds and mounts that are whole, and the next one goes on.",
+  async (times) => {
+    const data = await dataDirectoryOf(6);
+    await killAfter(times, "collect", data);
+    const { mounts } = await showRepository(data, "a");
+    expect(mounts.length).toBeLessThanOrEqual(6 - times);
+    const sound: boolean[] = [];
+    await verifyStored(data, signal, (one) => sound.push(one.sound));
+    expect(sound).toEqual(mounts.map(() => true));
+    const { removed } = await collect({ keepers: [storedMounts(data)], budget: 0, share: 0, signal });
+    expect(removed).toHaveLength(mounts.length);
+    expect((await showRepository(data, "a")).storedBytes).toBe(0);
+    expect(
+      (await readdir(cachePlaces(data, "a").chunks, { recursive: true })).filter((name) =>
+        name.includes("/"),
+      ),
+    ).toEqual([]);
+  },
+);
+
+test.each([1, 4])(
+  "Killed after it was written %i times, an index is the old one or the new one.",
+  async (times) => {
+    const data = await dataDirectoryOf(2);
+    const before = await showRepository(data, "a");
+    await killAfter(times, "index", data);
+    expect(await showRepository(data, "a")).toEqual(before);
+    expect(await refreshIndex(cachePlaces(data, "a"), signal)).toMatchObject({ mounts: before.mounts });
+  },
+);
