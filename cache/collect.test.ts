@@ -103,7 +103,8 @@ test("What was not used since a time goes first, also where there is room for it
   expect(nextToGo(kept, { ...limits, before: day(1) }, () => false)).toBeUndefined();
 });
 
-const build = (at: number, scope = "base"): IndexedBuild => ({
+const build = (at: number, mounts: string[], scope = "base"): IndexedBuild => ({
+  mounts,
   ...{ id: `b${at}`, service: "web", scope, at: day(at), took: 1_000, built: true, steps: 1, cached: 0 },
 });
 const index = (repoKey: string, builds: IndexedBuild[]): [string, RepositoryIndex] => [
@@ -126,7 +127,7 @@ test("Of BuildKit's records only cache mounts of repositories that we have built
       record("r4", "//root/.npm", day(3)),
       record("r5", "x", day(3), { type: "regular", description: 'mount / from exec sh with id "shop-1/x"' }),
     ],
-    new Map([index("shop-1", [build(3)])]),
+    new Map([index("shop-1", [build(3, ["/root/.npm"])])]),
   );
   expect(found).toMatchObject([
     { repo: "shop-1", kind: "record", bytes: 10, items: [{ name: "r1", what: "/root/.npm", scope: "base" }] },
@@ -136,11 +137,12 @@ test("Of BuildKit's records only cache mounts of repositories that we have built
 test("What another agent on the engine has used since our last build is not ours to remove.", () => {
   const [kept] = recordsByRepository(
     [
-      record("ours", "shop-1//a", "2026-01-03T00:00:20.123456789Z"),
-      record("theirs", "shop-1//b", day(4)),
-      record("building", "shop-1//c", day(2), { inUse: true }),
+      record("unknown", "shop-1/d", day(1)),
+      record("ours", "shop-1/a", "2026-01-03T00:00:20.123456789Z"),
+      record("theirs", "shop-1/b", day(4)),
+      record("building", "shop-1/c", day(2), { inUse: true }),
     ],
-    new Map([index("shop-1", [build(3), build(2)])]),
+    new Map([index("shop-1", [build(3, ["a", "b"]), build(2, ["a", "c"])])]),
   );
   expect(kept?.items.map(({ name, inUse: stays }) => [name, stays])).toEqual([
     ["ours", false],

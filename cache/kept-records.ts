@@ -6,10 +6,11 @@ import { readIndexes } from "./stored-sweep.js";
 
 /** Milliseconds that an agent may still be busy with a mount after the last build that used it, as it compares and stores it. */
 const afterBuildMs = 3_600_000;
+const usersKept = 10;
 
 /**
  * BuildKit's records of cache mounts of the repositories of a data directory. No other record says whose it is. Several agents on one
- * engine share the mounts of a repository that they both build: what one of them has used later than we have is not ours to remove.
+ * engine share the mounts of a repository that they both build: what we have not used, or another one later than we, is not ours to remove.
  */
 export function mountRecords(options: {
   readonly dataDirectory: string;
@@ -71,7 +72,8 @@ function keptRecord(
   { repo, scope, id }: NonNullable<ReturnType<typeof mountRecord>>,
   { builds, mounts }: RepositoryIndex,
 ): Kept | undefined {
-  const ours = builds.filter((build) => build.scope === scope);
+  // An index of an earlier version does not say which.
+  const ours = builds.filter((build) => build.scope === scope && build.mounts?.includes(id));
   const [last] = ours;
   if (last === undefined) return undefined;
   const used = lastUsedAt ?? createdAt ?? last.at;
@@ -81,7 +83,7 @@ function keptRecord(
     ...{ kind: "record", repo, name, what: id, scope, size },
     createdAt: createdAt ?? null,
     lastUsedAt: new Date(used).toISOString(),
-    usedBy: stored?.usedBy ?? [],
+    usedBy: ours.slice(0, usersKept).map((build) => build.id),
     cost: stored?.cost ?? null,
     inUse: inUse || Date.parse(used) > ownUse + afterBuildMs,
   };

@@ -48,6 +48,8 @@ export interface IndexedBuild {
   readonly built: boolean;
   readonly steps: number;
   readonly cached: number;
+  /** Ids of the cache mounts that it has used. */
+  readonly mounts: readonly string[];
 }
 
 const usersKept = 10;
@@ -109,6 +111,7 @@ async function makeIndex(places: CachePlaces): Promise<RepositoryIndex> {
       built,
       steps: steps.length,
       cached: steps.filter((step) => step.cached).length,
+      mounts: [...new Set(steps.flatMap((step) => step.mounts))],
     })),
   };
 }
