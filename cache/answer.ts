@@ -62,7 +62,12 @@ export async function answerCache(question: CacheQuestion, options: AnswerOption
       const { repo, older, keep, kinds, dryRun } = question;
       const removed = await pruneKept({
         dataDirectory,
-        keepers: [storedMounts(dataDirectory), storedLayers(dataDirectory), mountRecords(options), ...(options.keepers ?? [])],
+        keepers: [
+          storedMounts(dataDirectory),
+          storedLayers(dataDirectory),
+          mountRecords(options),
+          ...(options.keepers ?? []),
+        ],
         kinds,
         repoKey: repo ?? undefined,
         before: older === null ? undefined : new Date(options.now() - older * 1000).toISOString(),

@@ -289,7 +289,9 @@ export function openCaches(options: CachesOptions): Caches {
     },
     usedImages(use) {
       const at = new Date(now()).toISOString();
-      void later("noting which images are used", () => noteImageUses(dataDirectory, { ...use, at }, over.signal));
+      void later("noting which images are used", () =>
+        noteImageUses(dataDirectory, { ...use, at }, over.signal),
+      );
     },
     async collect() {
       void later("collecting what is kept", () => collection.all(over.signal));

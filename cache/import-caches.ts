@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { GalleyError } from "../src/errors/index.js";
 import { readBuildRecord, writeBuildRecord } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
-import { sweep } from "./stored-sweep.js";
 import type { Moved, MoveOptions } from "./export-caches.js";
 import { blobPath, readStoredLayers, sweepLayers, writeStoredLayers } from "./layer-store.js";
 import {
@@ -19,6 +18,7 @@ import { type CachePlaces, cachePlaces } from "./places.js";
 import { refreshIndex } from "./repository-index.js";
 import { withLock } from "./repository-lock.js";
 import { readStoredMount, writeStoredMount } from "./stored-mount.js";
+import { sweep } from "./stored-sweep.js";
 import { readTarHeader, tarBlock, tarPadding } from "./tar-entry.js";
 
 const pieceBytes = 1024 * 1024;

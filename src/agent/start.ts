@@ -9,6 +9,7 @@ import {
   connectBus,
   type Heartbeat,
   handBackReply,
+  noticeReply,
   onCommand,
   openJobQueue,
   openSpool,
@@ -18,10 +19,12 @@ import {
   syncReply,
 } from "../bus/index.js";
 import { engineFacts } from "../docker/index.js";
+import type { CacheEvent } from "../events/index.js";
 import { findEnvironments, publicTraffic, reconnectProxy, stopEnvironment } from "../preview/index.js";
 import { createMirrors } from "../source/index.js";
 import { ActiveRuns } from "./active.js";
 import { bootstrap, renewCredential } from "./bootstrap.js";
+import { removedEvent } from "./cache-events.js";
 import { handleMessage } from "./claim.js";
 import { claimLoop } from "./claim-loop.js";
 import { cleanUp } from "./clean-up.js";
@@ -46,6 +49,7 @@ import { runJob } from "./runner.js";
 import { startRuntime } from "./runtime.js";
 import { Slots } from "./slots.js";
 import { startSync } from "./sync-loop.js";
+import { startTellLater } from "./tell-later.js";
 import { Traffic } from "./traffic.js";
 
 export interface StartAgentOptions {
@@ -153,11 +157,19 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     });
 
     const connectBuildKit = (ended: AbortSignal) => BuildKitClient.connect(undefined, { env, signal: ended });
+    const cacheEvents = startTellLater<CacheEvent>({
+      ask: (events, ended) =>
+        request(connection, agent, "cache-notice", { v: 1, events }, noticeReply, { signal: ended }),
+      what: "what was removed from the caches",
+      log,
+      signal: over.signal,
+    });
     const projectImages = new ProjectImages();
     const keepers = [keptImages({ docker, agent, dataDirectory, projectImages })];
     const caches = openCaches({
       dataDirectory,
       keepers,
+      onRemoved: (removed) => cacheEvents.add(removedEvent(removed, { id: newId(), now: now() })),
       budget: config.cacheBudget,
       share: config.cacheShare,
       connect: connectBuildKit,
@@ -370,6 +382,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
           beating,
           sync.done,
           runtime.done(),
+          cacheEvents.done,
           engine.done,
           renewal.done,
           firewall.done,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { cacheProgress, cacheQuestion } from "../cache-api/index.js";
+import { cacheEventSchema } from "../events/index.js";
 
 // One schema a message, `v` in each. Both sides parse what they receive: a message that is not what it should be is refused with
 // a code and never acted on.
@@ -261,6 +262,10 @@ export const noticeRequest = z.object({
 export type NoticeRequest = z.infer<typeof noticeRequest>;
 
 export const noticeReply = z.object({ v });
+
+/** What was removed from an agent's caches; told until it was heard. */
+export const cacheNoticeRequest = z.object({ v, events: z.array(cacheEventSchema).min(1).max(100) });
+export type CacheNoticeRequest = z.infer<typeof cacheNoticeRequest>;
 
 export const heartbeat = z.object({
   v,

@@ -33,7 +33,7 @@ export const subjects = {
   inbox: (agent: string) => `_INBOX_${token(agent)}`,
 } as const;
 
-export type RpcVerb = "claim" | "hand-back" | "notice" | "sync";
+export type RpcVerb = "cache-notice" | "claim" | "hand-back" | "notice" | "sync";
 
 /** Name of an agent's durable pull consumer on JOBS; the server makes it, the agent may only pull from it. */
 export const jobConsumer = (agent: string) => `agent-${token(agent)}`;

@@ -1,5 +1,6 @@
 import {
   type BusConnection,
+  cacheNoticeRequest,
   claimRequest,
   type Heartbeat,
   handBackRequest,
@@ -14,7 +15,7 @@ import {
 } from "../bus/index.js";
 import { GalleyError } from "../errors/index.js";
 import { type AgentDeps, agentRoutes } from "./agents/index.js";
-import { cacheRoutes } from "./caches/index.js";
+import { cacheRoutes, noteCacheEvents } from "./caches/index.js";
 import { createNotices, deploymentRoutes, type FollowTimes, holdsOrRuns } from "./deployments/index.js";
 import { listenForEvents, withPlainFailures } from "./ingest/index.js";
 import { lifeRoutes, noteEvents, type WakingTimes, wakingRoutes } from "./life/index.js";
@@ -172,6 +173,18 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             schema: noticeRequest,
             handler: async (body, { agent }) => {
               await withPlainFailures(log, () => noteEvents(queue, agent, body));
+              return { v: 1 };
+            },
+            log,
+          }),
+        );
+        ends.push(
+          await serveRpc({
+            connection,
+            verb: "cache-notice",
+            schema: cacheNoticeRequest,
+            handler: async (body, { agent }) => {
+              await withPlainFailures(log, () => noteCacheEvents(db, agent, body));
               return { v: 1 };
             },
             log,

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { repoKeyOf } from "../../src/bus/index.js";
+import { noticeReply, repoKeyOf, request } from "../../src/bus/index.js";
+import type { CacheEvent } from "../../src/events/index.js";
 import type { TestAgent } from "../queue/agent.js";
 import { projectSecret, quick, startWorld, type World } from "../queue/world.js";
 import { damageRepository, keepRepository } from "../support/cache-store.js";
@@ -119,6 +120,22 @@ test("Reading takes the scope read, dropping the scope admin, and what is droppe
   expect(await pruned.json()).toMatchObject({ dryRun: false, removed: [{ repo: "other-1" }] });
   const audit = await world.call<{ entries: { action: string; target: string }[] }>("GET", "/audit");
   expect(audit.body.entries.filter(({ action }) => action === "cache.prune")[0]?.target).toBe("one/other-1");
+});
+
+test("What an agent says that it has removed is kept once, whatever it is called, and shown to those who may read.", async () => {
+  const event = (id: string, what: string): CacheEvent => ({
+    ...{ v: 1, id, at: "2026-01-02T03:04:05.678Z", type: "cache.removed", kind: "record", repo: shop },
+    ...{ name: "r1", what, scope: "base", why: "all repositories keep more than 5 bytes", freed: 7 },
+  });
+  const tell = (events: CacheEvent[]) =>
+    request(agent.connection, agent.id, "cache-notice", { v: 1, events }, noticeReply, { timeoutMs: 60_000 });
+  const [first, second] = [randomUUID(), randomUUID()];
+  await tell([event(first, "/root/.npm")]);
+  await tell([event(first, "/root/.npm"), event(second, "half\ud800\u0000")]);
+  const path = `/agents/${agent.id}/cache/events`;
+  const { body } = await world.call<{ events: CacheEvent[] }>("GET", `${path}?limit=2`);
+  expect(body.events).toEqual([event(second, "half\ufffd"), event(first, "/root/.npm")]);
+  expect((await world.call("GET", "/agents/nobody/cache/events")).status).toBe(404);
 });
 
 test("Damage that is found from afar ends with 1, and progress is told to those who follow it.", async () => {

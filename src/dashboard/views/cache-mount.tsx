@@ -49,7 +49,7 @@ const most = 12;
 
 function Inside({ path, mount: { name, storedAt, usedBy } }: { path: string; mount: Mount }) {
   const { data, error } = useAsked<CacheAnswer<"inspect">>(`${path}?${new URLSearchParams({ entry: name })}`);
-  const directories = data?.content.directories ?? [];
+  const directories = data?.content?.directories ?? [];
   const [whole] = directories;
   return (
     <div className="opened">

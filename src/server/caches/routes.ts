@@ -1,3 +1,4 @@
+import { eq } from "drizzle-orm";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import {
@@ -10,7 +11,9 @@ import {
 import { GalleyError } from "../../errors/index.js";
 import { recordAudit } from "../audit/index.js";
 import { type App, actorOf, requireScope } from "../http/index.js";
+import { agents } from "../store/index.js";
 import { type AskCacheDeps, agentToAsk, askCache } from "./ask.js";
+import { cacheEventsView, listCacheEvents } from "./removals.js";
 import { streamAnswer } from "./stream.js";
 
 export type CachesDeps = AskCacheDeps;
@@ -151,6 +154,26 @@ export function cacheRoutes(app: App, deps: CachesDeps): void {
       },
     },
     (request, reply) => answer(request, reply, { ask: "du" }),
+  );
+
+  app.get(
+    "/agents/:id/cache/events",
+    {
+      ...read,
+      schema: {
+        tags,
+        summary:
+          "What an agent has removed to keep its budget or for room on its disk, the newest first: the last 1,000 are kept.",
+        params,
+        querystring: z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(100) }),
+        response: { 200: cacheEventsView },
+      },
+    },
+    async ({ params: { id }, query: { limit } }) => {
+      const [known] = await deps.db.select({ id: agents.id }).from(agents).where(eq(agents.id, id));
+      if (!known) throw new GalleyError("not_found", `There is no agent ${id}.`);
+      return await listCacheEvents(deps.db, id, limit);
+    },
   );
 
   app.post(

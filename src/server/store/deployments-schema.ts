@@ -12,9 +12,10 @@ import {
   unique,
   uniqueIndex,
 } from "drizzle-orm/pg-core";
+import type { CacheEvent } from "../../events/index.js";
 import { projects } from "./ground-schema.js";
 
-// What migrations 0002, 0003 and 0005 made, as drizzle knows it. What may stand in `state`, `kind` and the like is said by the rooms that write it.
+// What migrations 0002, 0003, 0005 and 0006 made, as drizzle knows it. What may stand in `state`, `kind` and the like is said by the rooms that write it.
 
 const at = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
 
@@ -213,6 +214,18 @@ export const events = pgTable(
     unique("events_seq_unique").on(table.deploymentId, table.attempt, table.seq),
     index("events_of_deployment").on(table.deploymentId, table.id),
   ],
+);
+
+export const cacheEvents = pgTable(
+  "cache_events",
+  {
+    id: bigserial("id", { mode: "number" }).primaryKey(),
+    agentId: ofAgent(),
+    key: text("key").notNull(),
+    at: at("at").notNull(),
+    event: jsonb("event").$type<CacheEvent>().notNull(),
+  },
+  (table) => [unique("cache_events_key_unique").on(table.agentId, table.key)],
 );
 
 export const runtimeEvents = pgTable(
