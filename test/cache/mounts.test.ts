@@ -186,16 +186,8 @@ onEachEngine(
       ]);
       expect((await cache("du")).answer.engine.ourMounts).toBeGreaterThan(0);
       expect((await cache("verify")).answer.damaged).toEqual([]);
-      expect((await cache("prune", repo)).answer.removed).toMatchObject([{ kind: "mount", repo, what: id }]);
-      // What the engine has of it is another thing, and goes when it is asked for.
-      await world.caches.collect();
-      const held = (await cache("show", repo)).answer.kept;
-      expect(held).toMatchObject([{ kind: "record", what: id, scope: "base", inUse: false }]);
-      expect((await cache("inspect", repo, held[0].name)).answer).toMatchObject({ kind: "record", id });
-      const dropped = (await cache("prune", repo, "--kind", "record")).answer;
-      expect(dropped.removed).toMatchObject([{ kind: "record", name: held[0].name }]);
-      expect((await cache("show", repo)).answer.kept).toEqual([]);
-      expect(await world.forget(id)).toBe(0);
+      const mountGone = expect.objectContaining({ kind: "mount", repo, what: id });
+      expect((await cache("prune", repo)).answer.removed).toContainEqual(mountGone);
       expect((await cache("show", repo)).answer.mounts).toEqual([]);
       expect(await cache("explain", "nothing")).toMatchObject({ code: 1 });
       expect(await cache("prune", "--older", "soon")).toMatchObject({ code: 2 });
