@@ -5,19 +5,20 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Those that take more than half a minute beside others, from the longest on. The rest follows in vitest's own order. */
 const longest = [
+  // Far from the benchmark below: each starts whole Galleys, which look for the same free ports.
+  "test/up/up.test.ts",
   "test/preview/shop.test.ts",
   "test/real/repositories.test.ts",
   "test/agent/deploy.test.ts",
-  "test/bench/previews.test.ts",
   "test/queue/reconciler.test.ts",
   "test/agent/life.test.ts",
-  "test/up/up.test.ts",
   "test/cache/mounts.test.ts",
   "test/preview/ingress.test.ts",
   "test/cli/build.test.ts",
   "test/buildkit-client/solve.test.ts",
   "test/preview/switch.test.ts",
   "test/preview/environment.test.ts",
+  "test/bench/previews.test.ts",
   "test/preview/network.test.ts",
   "test/bus/cluster.test.ts",
   "test/context/resend.test.ts",
