@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { BuildGraph } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
 
@@ -12,6 +13,8 @@ export interface CacheScope {
   readonly readsFrom: readonly string[];
   /** The same for layers, of which each pull request keeps its own: they are those of its commit. */
   readonly layers: { readonly own: string; readonly readsFrom: readonly string[] };
+  /** What the frontend has to be given; last, so that nothing else has a say in it. */
+  readonly buildArgs: Readonly<Record<string, string>>;
 }
 
 const base = "base";
@@ -29,10 +32,23 @@ export function cacheScope(build: {
 }): CacheScope {
   const { repoKey, pr, fork } = build;
   const of = (own: string) => ({ own, readsFrom: own === base ? [base] : [own, base] });
-  if (!fork) return { repoKey, namespace: repoKey, ...of(base), layers: of(pr === null ? base : `pr-${pr}`) };
+  if (!fork) {
+    const layers = of(pr === null ? base : `pr-${pr}`);
+    return { repoKey, namespace: repoKey, ...of(base), layers, buildArgs: buildArgsOf(repoKey) };
+  }
   const own = `fork-${pr === null ? "ref" : `pr-${pr}`}`;
   // No repository key has this character, so that no repository can be given the namespace of another one's fork.
-  return { repoKey, namespace: `${repoKey}~${own}`, ...of(own), layers: of(own) };
+  const namespace = `${repoKey}~${own}`;
+  return { repoKey, namespace, ...of(own), layers: of(own), buildArgs: buildArgsOf(namespace) };
+}
+
+/**
+ * BuildKit from 0.13 on leaves the mounts' namespace out of a step's key (run on 26 and 28). What a step made of a mount that somebody has filled with
+ * something bad would be the result of everybody's step with the same command, files and base. The host name is in the key on all of them.
+ */
+function buildArgsOf(namespace: string): Record<string, string> {
+  const name = createHash("sha256").update(namespace).digest("hex").slice(0, 12);
+  return { BUILDKIT_CACHE_MOUNT_NS: namespace, BUILDKIT_SANDBOX_HOSTNAME: `build-${name}` };
 }
 
 /** Builds of these namespaces may use what a scope of a repository keeps: its own, and every fork's reads the base. */

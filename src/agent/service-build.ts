@@ -154,7 +154,7 @@ function requestOf(
   tree: ContextTree,
 ): BuildRequest {
   const { name } = job.project;
-  const { namespace } = scopeOf(job);
+  const { namespace, buildArgs } = scopeOf(job);
   const secrets = (build.secrets ?? []).map(
     (id) => [id, { kind: "value", value: Buffer.from(job.secrets[id] ?? "") }] as const,
   );
@@ -170,7 +170,7 @@ function requestOf(
     tags: [`galley/${name}:${job.environment.name}-${service}`],
     ...(build.target ? { target: build.target } : {}),
     // Last: a manifest must not choose whose cache mounts its builds see.
-    buildArgs: { ...build.args, BUILDKIT_CACHE_MOUNT_NS: namespace },
+    buildArgs: { ...build.args, ...buildArgs },
     labels: { ...imageLabels(agent, job.project), "sh.galley.service": service },
     secrets: Object.fromEntries(secrets),
     noCache: !job.useCache,

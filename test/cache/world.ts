@@ -102,7 +102,9 @@ export async function cacheWorld(
           stores: layers.stores,
           sharedKey,
           frontendAttrs: {
-            "build-arg:BUILDKIT_CACHE_MOUNT_NS": scope.namespace,
+            ...Object.fromEntries(
+              Object.entries(scope.buildArgs).map(([name, value]) => [`build-arg:${name}`, value]),
+            ),
             "image-resolve-mode": "local",
           },
           ...solve,
