@@ -58,7 +58,7 @@ onEachEngine(
         ...options,
         hosts: hostsOf(
           manifest,
-          { name: "pr-1", project: "shop" },
+          { name: "pr-1", project: "environment" },
           { scheme: "http", domain: "localhost", port: 8088 },
         ),
         limits: { cpus: 4096, memory: 64 * 1024 * 1024 },
@@ -66,7 +66,7 @@ onEachEngine(
         onState: (service, state) => states.push(`${service} ${state}`),
       });
       expect(states).toEqual(["back starting", "back healthy", "front starting", "front healthy"]);
-      expect(running.url).toBe("http://pr-1-shop.localhost:8088");
+      expect(running.url).toBe("http://pr-1-environment.localhost:8088");
       expect(running.proxied).toBe(false);
       const front = running.services.get("front")?.container ?? "";
       expect(await inside(front, "wget -qO- http://back:8080/who; echo $OWN $GALLEY")).toBe(

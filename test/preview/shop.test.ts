@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -16,9 +17,12 @@ onEachEngine(
     const tags = { web: labName("web"), api: labName("api") };
     const images = new Map([...Object.entries(tags), ["db", "postgres:16-alpine"]]);
     const agent = labName("agt");
+    // Other tests run the sample too, and an ingress routes to whatever its engine has: these are asked by names of their own.
+    const project = `shop-${randomBytes(4).toString("hex")}`;
+    const hostOf = (pr: number) => `pr-${pr}-${project}.localhost`;
     const previews = [1, 2].map((pr) => {
       const one = environment(engine, manifest, agent);
-      const at = { name: `pr-${pr}`, project: "shop" };
+      const at = { name: `pr-${pr}`, project };
       return {
         owner: one.owner,
         options: {
@@ -42,7 +46,7 @@ onEachEngine(
       return [status, JSON.parse(body)];
     };
     /** Sees to it that a preview runs, and resolves with how many visits it has then. */
-    const visited = async (preview: typeof one, host = "pr-1-shop.localhost"): Promise<number> => {
+    const visited = async (preview: typeof one, host = hostOf(1)): Promise<number> => {
       if ((await askHost(port, host, "/")).status !== 200) await start(preview);
       await askUntil(port, host, ({ status }) => status === 200, "/");
       const [, { visits }] = await visit(host);
@@ -69,24 +73,21 @@ onEachEngine(
 
     test("two pull requests of the sample run side by side, each with a database of its own", async () => {
       const started = await Promise.all(previews.map((preview) => start(preview)));
-      expect(started.map(({ url }) => url)).toEqual([
-        "http://pr-1-shop.localhost:8088",
-        "http://pr-2-shop.localhost:8088",
-      ]);
-      const page = await askUntil(port, "pr-1-shop.localhost:8088", ({ status }) => status === 200, "/");
+      expect(started.map(({ url }) => url)).toEqual([`http://${hostOf(1)}:8088`, `http://${hostOf(2)}:8088`]);
+      const page = await askUntil(port, `${hostOf(1)}:8088`, ({ status }) => status === 200, "/");
       expect(page.body).toContain("The ship's shop");
-      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: 1 }]);
-      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: 2 }]);
-      expect(await visit("pr-2-shop.localhost")).toEqual([200, { visits: 1 }]);
-      for (const host of ["api.pr-1-shop.localhost", "db.pr-1-shop.localhost", "pr-3-shop.localhost"])
+      expect(await visit(hostOf(1))).toEqual([200, { visits: 1 }]);
+      expect(await visit(hostOf(1))).toEqual([200, { visits: 2 }]);
+      expect(await visit(hostOf(2))).toEqual([200, { visits: 1 }]);
+      for (const host of [`api.${hostOf(1)}`, `db.${hostOf(1)}`, hostOf(3)])
         expect((await askHost(port, host, "/")).status).toBe(404);
     });
 
     test("a database that is made anew has its rows still, and all that had looked it up finds it", async () => {
       const before = await visited(one);
       const { services } = await start(one, { deployment: "next", limits: { memory: 400 * 1024 * 1024 } });
-      await askUntil(port, "pr-1-shop.localhost", ({ status }) => status === 200, "/");
-      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: before + 1 }]);
+      await askUntil(port, hostOf(1), ({ status }) => status === 200, "/");
+      expect(await visit(hostOf(1))).toEqual([200, { visits: before + 1 }]);
       const mounts = await cli(engine, [
         "inspect",
         services.get("db")?.container ?? "",
@@ -100,12 +101,12 @@ onEachEngine(
 
     test("volumes can outlive a stop, go with the environment, and nothing of it is left", async () => {
       const before = await visited(one);
-      const other = await visited(two, "pr-2-shop.localhost");
+      const other = await visited(two, hostOf(2));
       await stopEnvironment(docker, one.owner, soon(), { keepVolumes: true });
       expect(await findEnvironments(docker, agent, soon())).toHaveLength(2);
       await start(one);
-      await askUntil(port, "pr-1-shop.localhost", ({ status }) => status === 200, "/");
-      expect(await visit("pr-1-shop.localhost")).toEqual([200, { visits: before + 1 }]);
+      await askUntil(port, hostOf(1), ({ status }) => status === 200, "/");
+      expect(await visit(hostOf(1))).toEqual([200, { visits: before + 1 }]);
       await stopEnvironment(docker, one.owner, soon());
       expect((await findEnvironments(docker, agent, soon())).map(({ environment: id }) => id)).toEqual([
         two.owner.environment,
@@ -118,7 +119,7 @@ onEachEngine(
         ].map((args) => cli(engine, [...args, "--filter", `name=${one.owner.environment}`])),
       );
       expect(left.join("")).toBe("");
-      expect(await visit("pr-2-shop.localhost")).toEqual([200, { visits: other + 1 }]);
+      expect(await visit(hostOf(2))).toEqual([200, { visits: other + 1 }]);
     });
   },
   ({ name }) => name === "28c",

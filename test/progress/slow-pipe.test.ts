@@ -17,7 +17,7 @@ const linesOfSecond = 1500;
 const linesOfStep = seconds * linesOfSecond;
 const line = "x".repeat(100);
 
-function dockerfile(): string {
+function dockerfile(steps: number): string {
   const stages = Array.from({ length: steps }, (_, step) => {
     const print = `awk -v from=$((second * ${linesOfSecond})) 'BEGIN { for (i = 0; i < ${linesOfSecond}; i++) printf "s${step}-%d ${line}\\n", from + i }'`;
     return `FROM base AS s${step}\nRUN for second in $(seq 0 ${seconds - 1}); do ${print}; sleep 1; done; touch /done-${step}\n`;
@@ -29,7 +29,7 @@ function dockerfile(): string {
 onEachEngine(
   (engine) => {
     test("A pipe that nobody reads during the build gets every line afterwards.", async () => {
-      const context = await createContext({ Dockerfile: dockerfile() });
+      const context = await createContext({ Dockerfile: dockerfile(steps) });
       onTestFinished(context.remove);
       const image = labName("slow-pipe");
       onTestFinished(() => purgeImage(engine, image));
@@ -72,7 +72,7 @@ onEachEngine(
 onEachEngine(
   (engine) => {
     test("An engine that cannot be held back is not, and the build ends although nobody reads.", async () => {
-      const context = await createContext({ Dockerfile: dockerfile() });
+      const context = await createContext({ Dockerfile: dockerfile(6) });
       onTestFinished(context.remove);
       const client = await BuildKitClient.connect(undefined, { env: engineEnv(engine) });
       onTestFinished(() => client.close());
