@@ -34,20 +34,21 @@ export function cacheScope(build: {
   const of = (own: string) => ({ own, readsFrom: own === base ? [base] : [own, base] });
   if (!fork) {
     const layers = of(pr === null ? base : `pr-${pr}`);
-    return { repoKey, namespace: repoKey, ...of(base), layers, buildArgs: buildArgsOf(repoKey) };
+    return { repoKey, namespace: repoKey, ...of(base), layers, buildArgs: buildArgsOf(repoKey, repoKey) };
   }
   const own = `fork-${pr === null ? "ref" : `pr-${pr}`}`;
   // No repository key has this character, so that no repository can be given the namespace of another one's fork.
   const namespace = `${repoKey}~${own}`;
-  return { repoKey, namespace, ...of(own), layers: of(own), buildArgs: buildArgsOf(namespace) };
+  return { repoKey, namespace, ...of(own), layers: of(own), buildArgs: buildArgsOf(repoKey, namespace) };
 }
 
 /**
  * BuildKit from 0.13 on leaves the mounts' namespace out of a step's key (run on 26 and 28). What a step made of a mount that somebody has filled with
- * something bad would be the result of everybody's step with the same command, files and base. The host name is in the key on all of them.
+ * something bad would be the result of everybody's step with the same command, files and base. The host name is in the key on all of them. A fork
+ * has its repository's, as it could not use the base's layers otherwise.
  */
-function buildArgsOf(namespace: string): Record<string, string> {
-  const name = createHash("sha256").update(namespace).digest("hex").slice(0, 12);
+function buildArgsOf(repoKey: string, namespace: string): Record<string, string> {
+  const name = createHash("sha256").update(repoKey).digest("hex").slice(0, 12);
   return { BUILDKIT_CACHE_MOUNT_NS: namespace, BUILDKIT_SANDBOX_HOSTNAME: `build-${name}` };
 }
 

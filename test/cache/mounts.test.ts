@@ -35,16 +35,17 @@ onEachEngine(
     test("No repository sees another one's mounts, and no pull request of a fork the base's, but for what it has stored", async () => {
       const id = unique("apart");
       const put = (what: string) => `RUN ${mount(id)} echo ${what} > /m/${what}`;
-      // The very same step everywhere: what it made of one's mount must not be taken for another's.
+      // The very same step in another repository: what it made of one's mount must not be taken for another's.
       const list = `RUN ${mount(id)} ls /m #`;
       await world.build(put("base"));
       expect(await world.build(list, { repoKey: "repo-b" })).toBe("");
       const fork = { pr: 7, fork: true };
-      expect(await world.build(list, fork)).toBe("base\n");
+      expect(await world.build(list)).toBe("base\n");
+      expect(await world.build(`${list} fork`, fork)).toBe("base\n");
       await world.build(put("poison"), fork);
       // Neither in the engine, nor from what is stored once that has forgotten it.
-      expect(await world.build(list)).toBe("base\n");
-      expect(await world.build(list, { pr: 8, fork: true })).toBe("base\n");
+      expect(await world.build(`${list} base`)).toBe("base\n");
+      expect(await world.build(`${list} other fork`, { pr: 8, fork: true })).toBe("base\n");
       await world.forget(id);
       expect(await world.build(`${list} base again`)).toBe("base\n");
       expect(await world.build(`${list} fork again`, fork)).toBe("base\npoison\n");
