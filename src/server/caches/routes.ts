@@ -10,7 +10,7 @@ import {
 } from "../../cache-api/index.js";
 import { GalleyError } from "../../errors/index.js";
 import { recordAudit } from "../audit/index.js";
-import { type App, actorOf, requireScope } from "../http/index.js";
+import { type App, actorOf, goneOf, requireScope } from "../http/index.js";
 import { agents } from "../store/index.js";
 import { type AskCacheDeps, agentToAsk, askCache } from "./ask.js";
 import { cacheEventsView, listCacheEvents } from "./removals.js";
@@ -56,14 +56,9 @@ export function cacheRoutes(app: App, deps: CachesDeps): void {
     if (removing !== undefined)
       await recordAudit(deps.db, actorOf(request), `cache.${question.ask}`, `${agent.name}${removing}`);
     asking += 1;
-    const gone = new AbortController();
-    const { socket } = request.raw;
-    const left = () => gone.abort();
-    socket.once("close", left);
+    const gone = goneOf(reply);
     const over = () => {
       asking -= 1;
-      // The connection may carry many more questions.
-      socket.off("close", left);
       gone.abort();
     };
     const streamed = /\btext\/event-stream\b/i.test(request.headers.accept ?? "");

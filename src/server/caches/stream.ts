@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GalleyError } from "../../errors/index.js";
+import { sendEvents } from "../http/index.js";
 import type { CacheWord } from "./ask.js";
 
 /**
@@ -23,15 +24,7 @@ export async function streamAnswer(
   const texts = Readable.from(messages(first, words, signal), { objectMode: false });
   texts.once("close", over);
   texts.on("error", (error) => request.log.warn({ err: error }, "an answer about caches broke off"));
-  return (
-    reply
-      .type("text/event-stream; charset=utf-8")
-      .header("cache-control", "no-store")
-      .header("connection", "close")
-      // Proxies that gather answers would keep progress back.
-      .header("x-accel-buffering", "no")
-      .send(texts)
-  );
+  return sendEvents(reply, texts);
 }
 
 async function* messages(

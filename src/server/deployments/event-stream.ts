@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GalleyError } from "../../errors/index.js";
+import { goneOf, sendEvents } from "../http/index.js";
 import { type FollowDeps, follow } from "./follow.js";
 import { readDeployment } from "./read.js";
 
@@ -22,8 +23,7 @@ export async function sendEventStream(
     });
   // Told as an answer, while there still can be one.
   await readDeployment(deps.db, id);
-  const gone = new AbortController();
-  request.raw.socket.once("close", () => gone.abort());
+  const gone = goneOf(reply);
   const signal = AbortSignal.any([gone.signal, closing]);
   const texts = Readable.from(follow(deps, id, after, signal), {
     objectMode: false,
@@ -31,16 +31,7 @@ export async function sendEventStream(
   });
   texts.once("close", () => gone.abort());
   texts.on("error", (error) => request.log.warn({ err: error, deployment: id }, "an event stream broke off"));
-  return (
-    reply
-      .type("text/event-stream; charset=utf-8")
-      .header("cache-control", "no-store")
-      // A server that stops waits for nobody who keeps the connection for a next request.
-      .header("connection", "close")
-      // Proxies that gather answers would keep events back.
-      .header("x-accel-buffering", "no")
-      .send(texts)
-  );
+  return sendEvents(reply, texts);
 }
 
 /** The id to go on after: of the header that browsers send by themselves, else of the query. */

@@ -15,6 +15,7 @@ export {
 } from "./access.js";
 export { createHttp, type HttpOptions, previewPath } from "./app.js";
 export { findDashboard } from "./dashboard-files.js";
+export { goneOf, sendEvents } from "./event-reply.js";
 export type { ReadyCheck } from "./health.js";
 export { createLog, type LogLevel, logLevels } from "./log.js";
 export { type RateLimits, tooMany } from "./rate-limits.js";

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ServerConfig } from "../config/index.js";
 import type { EnvironmentRow } from "../deployments/index.js";
-import { type App, anybody, previewPath } from "../http/index.js";
+import { type App, anybody, goneOf, previewPath } from "../http/index.js";
 import { previewHost } from "../preview-host.js";
 import type { QueueDeps } from "../queue/index.js";
 import { createPreviewOfHost, type PreviewOfHost } from "./preview-of-host.js";
@@ -41,7 +41,7 @@ export function wakingRoutes(app: App, deps: WakingDeps): void {
   const previewOf = createPreviewOfHost(deps.db, origin, deps.now);
   let held = 0;
 
-  const answerFor = async (request: FastifyRequest): Promise<Answer> => {
+  const answerFor = async (request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
     const host = previewHost(request.headers.host ?? "", deps.config);
     const waiting = host === undefined ? "unknown" : await lookAt(deps, previewOf, host);
     const reads = request.method === "GET" || request.method === "HEAD";
@@ -49,8 +49,9 @@ export function wakingRoutes(app: App, deps: WakingDeps): void {
     if (host === undefined || waiting === "unknown" || (reads && html) || held >= mostHeld)
       return waitingAnswer(waiting, html);
     held += 1;
+    const ended = AbortSignal.any([goneOf(reply).signal, app.closing]);
     try {
-      return (await hold(deps, previewOf, host, times, goneOf(request, app)))
+      return (await hold(deps, previewOf, host, times, ended))
         ? { status: 307, headers: { location: `${origin(host)}${pathOf(request)}` }, body: "" }
         : waitingAnswer(waiting, html);
     } finally {
@@ -63,7 +64,7 @@ export function wakingRoutes(app: App, deps: WakingDeps): void {
     own.removeAllContentTypeParsers();
     own.addContentTypeParser("*", (_request, _payload, done) => done(null));
     own.all(previewPath, { ...anybody, schema: { hide: true } }, async (request, reply: FastifyReply) => {
-      const { status, headers, body } = await answerFor(request);
+      const { status, headers, body } = await answerFor(request, reply);
       // What of a body was not read would be taken for the next request.
       if (request.headers["content-length"] || request.headers["transfer-encoding"])
         reply.header("connection", "close");
@@ -117,12 +118,6 @@ async function hold(
     if (ended.aborted) return false;
     throw error;
   }
-}
-
-function goneOf(request: FastifyRequest, app: App): AbortSignal {
-  const gone = new AbortController();
-  request.raw.socket.once("close", () => gone.abort());
-  return AbortSignal.any([gone.signal, app.closing]);
 }
 
 /** Never another host: a path that begins with two slashes would be one. */

@@ -5,7 +5,7 @@ import { runtimeLine, serviceUsage } from "../../bus/index.js";
 import { GalleyError } from "../../errors/index.js";
 import { durationForm, parseDuration } from "../config/index.js";
 import { idParams } from "../deployments/index.js";
-import { type App, requireScope } from "../http/index.js";
+import { type App, goneOf, requireScope, sendEvents } from "../http/index.js";
 import { type AskDeps, type LogsQuestion, readLines, readUsage } from "./ask.js";
 
 export interface RuntimeDeps extends AskDeps {
@@ -80,7 +80,7 @@ export function runtimeRoutes(app: App, deps: RuntimeDeps): void {
       if (readers >= mostReaders)
         throw new GalleyError("rate_limited", "Too many read logs now.", { hint: "Come again in a minute." });
       readers += 1;
-      const gone = goneOf(request);
+      const gone = goneOf(reply as unknown as FastifyReply);
       const over = () => {
         readers -= 1;
         gone.abort();
@@ -120,8 +120,8 @@ export function runtimeRoutes(app: App, deps: RuntimeDeps): void {
         response: { 200: z.object({ services: z.array(serviceUsage) }) },
       },
     },
-    async (request) => {
-      const gone = goneOf(request);
+    async (request, reply) => {
+      const gone = goneOf(reply);
       const signal = AbortSignal.any([gone.signal, app.closing, AbortSignal.timeout(answerMs)]);
       return { services: await readUsage(deps, request.params.id, signal) };
     },
@@ -185,16 +185,7 @@ async function stream(
   texts.on("error", (error) =>
     request.log.warn({ err: error, environment: id }, "a stream of logs broke off"),
   );
-  return (
-    reply
-      .type("text/event-stream; charset=utf-8")
-      .header("cache-control", "no-store")
-      // A server that stops waits for nobody who keeps the connection for a next request.
-      .header("connection", "close")
-      // Proxies that gather answers would keep lines back.
-      .header("x-accel-buffering", "no")
-      .send(texts)
-  );
+  return sendEvents(reply, texts);
 }
 
 async function* messages(
@@ -216,10 +207,4 @@ async function* messages(
   } finally {
     await batches.return(undefined);
   }
-}
-
-function goneOf(request: FastifyRequest): AbortController {
-  const gone = new AbortController();
-  request.raw.socket.once("close", () => gone.abort());
-  return gone;
 }
