@@ -28,6 +28,7 @@ import { removedEvent } from "./cache-events.js";
 import { handleMessage } from "./claim.js";
 import { claimLoop } from "./claim-loop.js";
 import { cleanUp } from "./clean-up.js";
+import { createClosing } from "./closing.js";
 import { type AgentConfig, budgetOf } from "./config.js";
 import { diskRoom } from "./disk-room.js";
 import { drain } from "./drain.js";
@@ -90,16 +91,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
   const now = Date.now;
   const newId = randomUUID;
   const random = Math.random;
-  const closing: (() => Promise<unknown> | unknown)[] = [];
-  const closeAll = async () => {
-    for (const close of closing.splice(0).reverse()) {
-      try {
-        await close();
-      } catch (error) {
-        log.warn({ error: (error as Error).message }, "not everything could be closed in order");
-      }
-    }
-  };
+  const closing = createClosing(log);
   try {
     const starting = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
     const docker = await connectEngine(env);
@@ -387,7 +379,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
           renewal.done,
           firewall.done,
         ]);
-        await closeAll();
+        await closing.all();
       }
       if (refused !== undefined) throw refused;
       log.info({}, "the agent has ended");
@@ -395,7 +387,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     ended.catch(() => {}); // the caller has it
     return { id: agent, healthPort: health.port, ended };
   } catch (error) {
-    await closeAll();
+    await closing.all();
     throw error;
   }
 }
