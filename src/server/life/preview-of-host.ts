@@ -3,13 +3,13 @@ import type { EnvironmentRow } from "../deployments/index.js";
 import { type Database, environments } from "../store/index.js";
 
 /** Milliseconds for which an answer holds: pages look again and again. */
-const freshMs = 1_000;
+const freshMs = 200;
 const mostKept = 1_000;
 
 /** The environment that a host name belongs to, by the addresses that its deployments told; undefined: none. */
 export type PreviewOfHost = (host: string) => Promise<EnvironmentRow | undefined>;
 
-/** Asks the database at most once a second for a host. `urlOf`: as agents write the address of a host. */
+/** Asks the database at most five times a second for a host. `urlOf`: as agents write the address of a host. */
 export function createPreviewOfHost(
   db: Database,
   urlOf: (host: string) => string,

@@ -6,6 +6,7 @@ import { type App, anybody, goneOf, previewPath } from "../http/index.js";
 import { previewHost } from "../preview-host.js";
 import type { QueueDeps } from "../queue/index.js";
 import { createPreviewOfHost, type PreviewOfHost } from "./preview-of-host.js";
+import { createRecent } from "./recent.js";
 import { wake } from "./rest.js";
 import { type Answer, type Waiting, waitingAnswer } from "./waking-page.js";
 
@@ -20,13 +21,15 @@ export interface WakingTimes {
   readonly holdMs: number;
   /** Between looks while it is held. */
   readonly lookMs: number;
-  /** That the proxy gets to see the route of a preview that is up. */
+  /** That the proxy gets to see the route of a preview that is up, where a request that was sent back to it came here again. */
   readonly routeMs: number;
 }
 
-const usual: WakingTimes = { holdMs: 25_000, lookMs: 500, routeMs: 1_000 };
+const usual: WakingTimes = { holdMs: 25_000, lookMs: 250, routeMs: 1_000 };
 /** Requests that are held at once; further ones are told to come again. */
 const mostHeld = 200;
+/** Milliseconds in which a request that was sent back to the proxy is here again if that has no route yet. */
+const returnsMs = 5_000;
 /** Milliseconds for which one that could not be woken is left alone. */
 const leftAloneMs = 30_000;
 
@@ -39,6 +42,7 @@ export function wakingRoutes(app: App, deps: WakingDeps): void {
   const origin = (host: string) => `${scheme}://${host}${port === null ? "" : `:${port}`}`;
   const times = { ...usual, ...deps.wakingTimes };
   const previewOf = createPreviewOfHost(deps.db, origin, deps.now);
+  const sentBack = createRecent(returnsMs, deps.now);
   let held = 0;
 
   const answerFor = async (request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
@@ -51,9 +55,11 @@ export function wakingRoutes(app: App, deps: WakingDeps): void {
     held += 1;
     const ended = AbortSignal.any([goneOf(reply).signal, app.closing]);
     try {
-      return (await hold(deps, previewOf, host, times, ended))
-        ? { status: 307, headers: { location: `${origin(host)}${pathOf(request)}` }, body: "" }
-        : waitingAnswer(waiting, html);
+      const routeMs = sentBack.has(host) ? times.routeMs : 0;
+      if (!(await hold(deps, previewOf, host, { ...times, routeMs }, ended)))
+        return waitingAnswer(waiting, html);
+      sentBack.add(host);
+      return { status: 307, headers: { location: `${origin(host)}${pathOf(request)}` }, body: "" };
     } finally {
       held -= 1;
     }
