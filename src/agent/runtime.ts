@@ -10,6 +10,7 @@ import {
   watchServices,
 } from "../preview/index.js";
 import type { AgentConfig } from "./config.js";
+import { askIngress } from "./ingress-switch.js";
 import type { AgentLog } from "./log.js";
 import { startNotices } from "./notices.js";
 import { Readers, type ReadersOptions } from "./readers.js";
@@ -19,7 +20,7 @@ export interface RuntimeOptions {
   readonly docker: Docker;
   /** Id. */
   readonly agent: string;
-  readonly config: Pick<AgentConfig, "publicNetwork" | "probeImage">;
+  readonly config: Pick<AgentConfig, "publicNetwork" | "probeImage" | "ingressSocket">;
   readonly connection: BusConnection;
   /** Answers what is asked about caches. */
   readonly cache: ReadersOptions["cache"];
@@ -43,14 +44,15 @@ export interface Runtime {
 /** Sends to sleep and wakes, reads logs and usage for who asks, and tells what happens to services. */
 export function startRuntime(options: RuntimeOptions): Runtime {
   const { docker, agent, config, connection, onSettled, log, signal } = options;
-  const { publicNetwork, probeImage } = config;
+  const { publicNetwork, probeImage, ingressSocket } = config;
+  const moved = ingressSocket === undefined ? undefined : askIngress(ingressSocket);
   const probing = (environment: string) =>
     probeImage ? { probe: containerProbe(docker, { agent, project: "", environment }, probeImage) } : {};
   const rest = new Resting({
     act: {
       hibernate: (environment, ended) => hibernateEnvironment(docker, { agent, environment }, ended),
       wake: (environment, ended) => {
-        const how = { publicNetwork, ...probing(environment) };
+        const how = { publicNetwork, moved, ...probing(environment) };
         return wakeEnvironment(docker, { agent, environment }, how, ended);
       },
     },

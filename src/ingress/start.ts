@@ -1,5 +1,6 @@
 import type { Docker } from "../docker/index.js";
 import type { IngressLog } from "./log.js";
+import { Opened } from "./opened.js";
 import { hostName } from "./rule.js";
 import { listenFor } from "./server.js";
 import { serveSwitches } from "./switch-server.js";
@@ -52,6 +53,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   let warned: ReadonlySet<string> = new Set();
   const asleep = (host: string) =>
     waking && hostName(host)?.endsWith(`.${waking.domain}`) ? waking.upstream : undefined;
+  const opened = new Opened();
   const switches = new Switches((container) => table.leadsTo(container));
   const server = await listenFor(
     (host) => table.upstream(host) ?? asleep(host),
@@ -66,6 +68,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
   const watching = watchContainers(docker, {
     log,
     signal,
+    opened,
     onChange(containers) {
       table = routingTable(containers, entrypoint, usePublished);
       // Said once for as long as it holds.
@@ -82,7 +85,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
 
   async function asking(of: Switches, path: string) {
     try {
-      return await serveSwitches(of, path, signal);
+      return await serveSwitches({ switches: of, opened }, path, signal);
     } catch (error) {
       await server.close();
       throw error;

@@ -2,19 +2,20 @@ import { chmod, rm } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { GalleyError } from "../errors/index.js";
+import type { Opened } from "./opened.js";
 import type { Change, Switches } from "./switches.js";
 
 const containerId = /^[0-9a-f]{64}$/;
 const MOST_IDS = 200;
 
 /**
- * Answers the agent on this machine when requests have moved: `GET /moved?to=ID,ID&from=ID` gets 204 then, and nothing before. On a unix
- * socket that only this user opens: nothing that runs in a container can reach it or take its place.
+ * Answers the agent on this machine when requests have moved: `GET /moved?to=ID,ID&from=ID` gets 204 then, and nothing before. Who asks has
+ * opened the new ones, whatever the engine says of them until it looks. On a unix socket that only this user opens: nothing that runs in a container can reach it or take its place.
  *
  * @throws port_in_use when another ingress answers there, or the path cannot be had
  */
 export async function serveSwitches(
-  switches: Switches,
+  { switches, opened }: { readonly switches: Switches; readonly opened: Opened },
   path: string,
   signal: AbortSignal,
 ): Promise<{ close(): Promise<void> }> {
@@ -26,6 +27,7 @@ export async function serveSwitches(
     // Also when whoever asks has gone away.
     const gone = new AbortController();
     response.once("close", () => gone.abort());
+    opened.add(change.to);
     void switches
       .moved(change, AbortSignal.any([signal, gone.signal]))
       .then((moved) => answer(response, moved ? 204 : 503));

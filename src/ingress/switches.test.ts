@@ -5,6 +5,7 @@ import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { Opened } from "./opened.js";
 import { serveSwitches } from "./switch-server.js";
 import { Switches } from "./switches.js";
 
@@ -69,6 +70,8 @@ test("who waits is let go with the signal, and there is a limit to how many do",
   expect(new Set(await Promise.all(waiting))).toEqual(new Set([false]));
 });
 
+const opened = new Opened();
+
 const ask = async (path: string, target: string, method = "GET") => {
   const asked = request({ socketPath: path, path: target, method, agent: false });
   asked.end();
@@ -81,9 +84,10 @@ test("the socket answers when it is so, refuses what is no question, and is clos
   const path = socketPath();
   const { one, route } = switches();
   const over = new AbortController();
-  const server = await serveSwitches(one, path, over.signal);
+  const server = await serveSwitches({ switches: one, opened }, path, over.signal);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   const moved = ask(path, `/moved?to=${next}&from=${old}`);
+  await expect.poll(() => [opened.has(next), opened.has(old)]).toEqual([true, false]);
   for (const target of ["/", "/moved?to=web", "//", `/moved?to=${Array(201).fill(next).join(",")}`])
     expect(await ask(path, target), target.slice(0, 20)).toBe(400);
   expect(await ask(path, `/moved?to=${next}`, "POST")).toBe(405);
@@ -103,13 +107,15 @@ test("a socket that a killed ingress has left is taken over, one that somebody a
   await once(taken, "listening");
   const { one } = switches(next);
   const { signal } = new AbortController();
-  await expect(serveSwitches(one, path, signal)).rejects.toMatchObject({ code: "port_in_use" });
+  await expect(serveSwitches({ switches: one, opened }, path, signal)).rejects.toMatchObject({
+    code: "port_in_use",
+  });
   taken.close();
   await once(taken, "close");
   const script = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
   spawnSync(process.execPath, ["-e", script]);
   expect(existsSync(path)).toBe(true);
-  const server = await serveSwitches(one, path, signal);
+  const server = await serveSwitches({ switches: one, opened }, path, signal);
   expect(await ask(path, `/moved?to=${next}`)).toBe(204);
   await server.close();
 });

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Docker, findContainers, inspectContainer, openContainerEvents } from "../docker/index.js";
 import type { IngressLog } from "./log.js";
+import type { Opened } from "./opened.js";
 import type { RoutedContainer } from "./table.js";
 
 export interface WatchOptions {
   readonly log: IngressLog;
   readonly signal: AbortSignal;
+  readonly opened: Opened;
   /** Called with all containers that may get requests, after the first look and after each change. */
   readonly onChange: (containers: readonly RoutedContainer[]) => void;
 }
@@ -22,7 +24,7 @@ const LAST_RETRY_MS = 10_000;
  * everything is looked at anew. Resolves when the signal was given.
  */
 export async function watchContainers(docker: Docker, options: WatchOptions): Promise<void> {
-  const { signal, log, onChange } = options;
+  const { signal, log, opened, onChange } = options;
   let retry = FIRST_RETRY_MS;
   while (!signal.aborted) {
     try {
@@ -33,9 +35,20 @@ export async function watchContainers(docker: Docker, options: WatchOptions): Pr
         await look(containers, id);
       onChange([...containers.values()]);
       retry = FIRST_RETRY_MS;
-      for await (const { id } of events) {
-        await look(containers, id);
-        onChange([...containers.values()]);
+      // One look after the other: of two at a time the older could have the last word.
+      let turn = Promise.resolve();
+      const lookAgain = (id: string) => {
+        turn = turn.then(async () => {
+          await look(containers, id);
+          onChange([...containers.values()]);
+        });
+        return turn;
+      };
+      const stop = opened.onOpened((id) => void lookAgain(id).catch(() => {}));
+      try {
+        for await (const { id } of events) await lookAgain(id);
+      } finally {
+        stop();
       }
       log.info({}, "The engine has closed its stream of events: opening another.");
     } catch (error) {
@@ -50,7 +63,10 @@ export async function watchContainers(docker: Docker, options: WatchOptions): Pr
   /** An event only says that something happened: what is true now is asked, and a container's address with it. */
   async function look(containers: Map<string, RoutedContainer>, id: string): Promise<void> {
     const state = await inspectContainer(docker, id, signal);
-    const ready = state?.running && !state.restarting && (state.health ?? "healthy") === "healthy";
+    const { running = false, restarting = false, health = "healthy" } = state ?? {};
+    const starting = running && !restarting && health === "starting";
+    const ready = running && !restarting && (health === "healthy" || (starting && opened.has(id)));
+    if (!starting) opened.forget(id);
     if (state && ready) containers.set(id, state);
     else containers.delete(id);
   }

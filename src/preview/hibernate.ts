@@ -14,7 +14,7 @@ import { directProbe, type Probe } from "./probe.js";
 import { connectProxy, disconnectOthers } from "./proxy.js";
 import { sideBySide } from "./side-by-side.js";
 import { STOP_SECONDS } from "./stop.js";
-import { openGate } from "./switch-over.js";
+import { type Moved, openGates } from "./switch-over.js";
 import { waitUntilUp } from "./wait.js";
 
 type Whose = Pick<Owner, "agent" | "environment">;
@@ -49,6 +49,7 @@ export interface WakeOptions {
   /** As for `startEnvironment`. */
   readonly publicNetwork?: string | undefined;
   readonly probe?: Probe | undefined;
+  readonly moved?: Moved | undefined;
   readonly onState?: ((service: string, state: "starting" | "healthy") => void) | undefined;
 }
 
@@ -62,7 +63,7 @@ export interface WakeOptions {
 export async function wakeEnvironment(
   docker: Docker,
   owner: Whose,
-  { publicNetwork, probe = directProbe, onState }: WakeOptions,
+  { publicNetwork, probe = directProbe, moved, onState }: WakeOptions,
   signal: AbortSignal,
 ): Promise<number> {
   const network = networkName(owner.environment);
@@ -86,8 +87,12 @@ export async function wakeEnvironment(
       onState?.(service, "healthy");
     });
   }
-  const gated = services.filter(({ check }) => check.gated);
-  await sideBySide(gated, signal, ({ id, service }, either) => openGate(docker, service, id, either));
+  await openGates(
+    docker,
+    services.filter(({ check }) => check.gated),
+    moved,
+    signal,
+  );
   return services.length;
 }
 

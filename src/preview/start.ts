@@ -83,7 +83,11 @@ export async function startEnvironment(
   let containers: ReadonlyMap<string, string>;
   try {
     containers = await bringUp(docker, plans, decisions, { ...options, network, number, probe, hooks, made });
-    await openGates(docker, plans, containers, signal);
+    const gated = plans.flatMap(({ plan: { service, check } }) => {
+      const id = containers.get(service.name);
+      return check.gated && id !== undefined ? [{ service: service.name, id }] : [];
+    });
+    await openGates(docker, gated, options.moved, signal);
   } catch (error) {
     await undo(docker, { owner, network, number, found, made, probe, onNote: options.onNote });
     throw error;

@@ -10,7 +10,6 @@ import {
   stopContainer,
 } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
-import type { ServicePlan } from "./environment-plan.js";
 import type { FoundService } from "./found.js";
 import { gateSwitch } from "./gate.js";
 import { environmentLabels, labelKeys, type Owner } from "./labels.js";
@@ -33,39 +32,55 @@ const OPEN_LIMIT_MS = 60_000;
 /** Milliseconds for what is done in spite of a signal. */
 const UNDO_MS = 180_000;
 
-/** Lets the proxy know of the public services: each container's health check succeeds from now on. Resolves when the engine has seen it. */
+/**
+ * Lets the proxy know of public services with a gate: each container's health check succeeds from now on. Resolves when the engine has seen it, or
+ * when the proxy, where it can be asked, sends requests to all of them: it takes the word of who opens a gate, and the engine looks only once a second.
+ */
 export async function openGates(
   docker: Docker,
-  plans: readonly ServicePlan[],
-  containers: ReadonlyMap<string, string>,
+  gated: readonly { readonly service: string; readonly id: string }[],
+  moved: Moved | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const gated = plans.filter(({ plan }) => plan.check.gated).map(({ plan }) => plan.service.name);
-  await sideBySide(gated, signal, async (service, either) => {
-    await openGate(docker, service, containers.get(service) ?? "", either);
-  });
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const noticed = await Promise.all(gated.map(({ service, id }) => openGate(docker, service, id, either)));
+  const all = Promise.all(noticed.map((one) => one()));
+  const routed = moved?.({ to: gated.map(({ id }) => id), from: [] }, either);
+  try {
+    // A proxy that cannot say it is left to the engine.
+    await (routed ? Promise.race([all, routed.catch(() => all)]) : all);
+  } finally {
+    over.abort();
+    await Promise.allSettled([all, routed]);
+  }
 }
 
-/** Throws `container_unhealthy` when the engine does not notice in time. */
-export async function openGate(
+/**
+ * Opens the gate of a container. Who calls what it resolves with waits until the engine has noticed; that rejects with `container_unhealthy` when
+ * it does not in time.
+ */
+async function openGate(
   docker: Docker,
   service: string,
   id: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const health = async () => (await inspectContainer(docker, id, signal))?.health;
-  if ((await health()) === "healthy") return;
+  if ((await health()) === "healthy") return async () => {};
   await putFiles(docker, id, [gateSwitch(true)], signal);
   const deadline = Date.now() + OPEN_LIMIT_MS;
-  while ((await health()) !== "healthy") {
-    if (Date.now() > deadline) {
-      const what = `the engine did not notice in ${OPEN_LIMIT_MS / 1000} s that service ${service} is up`;
-      throw new GalleyError("container_unhealthy", what, {
-        hint: "It may be busy, or unable to start a process in the container, or the service's own health check fails again: docker inspect shows its log.",
-      });
+  return async () => {
+    while ((await health()) !== "healthy") {
+      if (Date.now() > deadline) {
+        const what = `the engine did not notice in ${OPEN_LIMIT_MS / 1000} s that service ${service} is up`;
+        throw new GalleyError("container_unhealthy", what, {
+          hint: "It may be busy, or unable to start a process in the container, or the service's own health check fails again: docker inspect shows its log.",
+        });
+      }
+      await delay(OPEN_POLL_MS, undefined, { signal });
     }
-    await delay(OPEN_POLL_MS, undefined, { signal });
-  }
+  };
 }
 
 /**

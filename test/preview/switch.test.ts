@@ -145,6 +145,36 @@ onEachEngine(
     });
     const fast = { switchMs: 0 };
 
+    test("the ingress takes the agent's word that a container may be asked, before the engine has looked, until that says otherwise", async () => {
+      const { port, owner, moved } = await previewOn(engine, docker);
+      const [name, host] = [`galley-pv-${owner.environment}-told`, `told-${owner.environment}.localhost`];
+      const check = [
+        "--health-cmd",
+        "test -e /well || exit 1",
+        "--health-interval",
+        "1s",
+        "--health-retries",
+        "1",
+      ];
+      const labels = {
+        "traefik.enable": "true",
+        [`traefik.http.routers.${name}.rule`]: `Host(\`${host}\`)`,
+        [`traefik.http.services.${name}.loadbalancer.server.port`]: "8080",
+      };
+      const args = Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+      const run = ["run", "-d", "--name", name, ...check, "--health-start-period", "600s", ...args];
+      const id = (await cli(engine, [...run, "busybox", "sh", "-c", serve("told")])).trim();
+      cleanUp.push(() => cli(engine, ["rm", "-f", id]));
+      expect((await askHost(port, host)).status).toBe(404);
+      await moved({ to: [id], from: [] }, soon());
+      expect((await askUntil(port, host, ({ status }) => status === 200)).body).toBe("told\n");
+      // Well, and then not any more: what the engine says counts again.
+      await cli(engine, ["exec", id, "touch", "/well"]);
+      await expect.poll(async () => (await inspectContainer(docker, id, soon()))?.health).toBe("healthy");
+      await cli(engine, ["exec", id, "rm", "/well"]);
+      await askUntil(port, host, ({ status }) => status === 404);
+    });
+
     test("nobody is sent to a new version before all of its services are up", async () => {
       const { port, host, deploy, containers, moved } = await previewOn(engine, docker);
       await deploy({ web: quick("one") }, fast);
