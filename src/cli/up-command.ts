@@ -16,8 +16,7 @@ export function registerUp(program: Command): void {
     .option("--data-dir <path>", "where everything is kept (default: ~/.local/share/galley)")
     .option(
       "--nats-server <path>",
-      "the nats-server to run, or docker[:IMAGE] for a container",
-      "nats-server",
+      "the nats-server to run, or docker[:IMAGE] for a container (default: the one of PATH, else docker)",
     )
     .option("--progress <kind>", "auto, tty, plain or quiet")
     .addHelpText(
@@ -44,8 +43,7 @@ Exit codes: 0 ended by Ctrl-C, 1 something failed, 2 wrong usage, 130 interrupte
     .option("--data-dir <path>", "the directory that `galley up` had")
     .option(
       "--nats-server <path>",
-      "the nats-server to run, or docker[:IMAGE] for a container",
-      "nats-server",
+      "the nats-server to run, or docker[:IMAGE] for a container (default: the one of PATH, else docker)",
     )
     .action(async (flags: DownFlags) => {
       const { runLocalDown } = await import("./up/run-local-down.js");

@@ -7,11 +7,12 @@ import { reportError } from "../report-error.js";
 import { startInstallation } from "./installation.js";
 import { layoutOf, openLayout } from "./layout.js";
 import { isRunning, readRunState } from "./leftovers.js";
+import { natsServerOf } from "./nats-server.js";
 import { signIn } from "./sign-in.js";
 
 export interface DownFlags {
   dataDir?: string;
-  natsServer: string;
+  natsServer?: string;
 }
 
 /** Runs `galley down`: takes down all previews of this machine's Galley, which is started for that where it does not run. */
@@ -32,7 +33,7 @@ export async function runLocalDown(flags: DownFlags, process: NodeJS.Process): P
       return exitCode.ok;
     }
     const command = process.argv[1] ?? "";
-    const { natsServer } = flags;
+    const natsServer = natsServerOf(flags.natsServer, env);
     const installation = await startInstallation({ layout, natsServer, port: 0, env, command, signal, say });
     try {
       await terminateAll(installation.api, say, signal);

@@ -14,13 +14,14 @@ import { interruptSignal } from "../interrupt.js";
 import { reportError } from "../report-error.js";
 import { type Installation, startInstallation } from "./installation.js";
 import { layoutOf, openLayout, readSecrets, secretsFile } from "./layout.js";
+import { natsServerOf } from "./nats-server.js";
 import { ensureProject, parseProject, parsePull, requestDeployment } from "./requests.js";
 import { followSideBySide } from "./side-by-side.js";
 
 /** The flags of `galley up`, as commander hands them over. */
 export interface UpFlags {
   dataDir?: string;
-  natsServer: string;
+  natsServer?: string;
   port?: string;
   project: string[];
   pr: string[];
@@ -48,7 +49,7 @@ export async function runLocal(flags: UpFlags, process: NodeJS.Process): Promise
     const layout = openLayout(layoutOf(flags.dataDir, env));
     installation = await startInstallation({
       layout,
-      natsServer: flags.natsServer,
+      natsServer: natsServerOf(flags.natsServer, env),
       port,
       env,
       command: process.argv[1] ?? "",
