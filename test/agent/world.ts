@@ -1,5 +1,6 @@
 // A whole Galley for tests of the agent: a real bus, a real server on the embedded database, a real git server, and agents on an engine
 // of the lab, in this process or as one of their own.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -19,6 +20,7 @@ import { startBus, type TestBus, testLog } from "../support/bus.js";
 import type { Certificates } from "../support/certificates.js";
 import { emptyPglite } from "../support/databases.js";
 import { docker, type LabEngine } from "../support/engines.js";
+import { firstToken } from "../support/first-user.js";
 import { commitFolder, type GitServer, serveGit } from "../support/git-server.js";
 
 export interface Deployment {
@@ -187,18 +189,7 @@ export async function startWorld(
     }, `the deployment ${id} is as wanted`);
 
   await startServer();
-  const setup = await fetch(`${server!.url}/api/v1/setup`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ email: "ada@example.org", password: "correct horse battery" }),
-  });
-  const cookie = setup.headers.get("set-cookie")?.split(";")[0] ?? "";
-  const made = await fetch(`${server!.url}/api/v1/tokens`, {
-    method: "POST",
-    headers: { "content-type": "application/json", cookie, "x-galley-csrf": "1" },
-    body: JSON.stringify({ name: "tests", scopes: ["admin"] }),
-  });
-  token = ((await made.json()) as { token: string }).token;
+  token = await firstToken(server!.url);
   await call("POST", "/projects", { name: project, url: `${git.url}/app.git` });
 
   return {

@@ -1,6 +1,8 @@
 // Debian's Chromium for tests of the dashboard, and pages of it that keep account of what they must not do.
+
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { script } from "../lab/scripts.js";
+import { user } from "../support/first-user.js";
 
 /** Starts the browser; the first time on a machine its packages are fetched. */
 export async function startBrowser(): Promise<Browser> {
@@ -58,8 +60,6 @@ export async function openPage(browser: Browser, options: PageOptions): Promise<
   });
   return { page, context, faults, close: () => context.close() };
 }
-
-const user = { email: "ada@example.org", password: "correct horse battery" };
 
 /** Signs the first user of the tests' servers in, beside the browser. */
 export async function session(url: string): Promise<string> {

@@ -1,4 +1,5 @@
 // A whole server on a real bus and a real database, and agents that speak to it as agents do but build nothing.
+
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +11,7 @@ import { parseConfig, type RunningServer } from "../../src/server/index.js";
 import { startServerOf } from "../../src/server/start.js";
 import { startBus, type TestBus } from "../support/bus.js";
 import type { TestDatabases } from "../support/databases.js";
+import { firstToken } from "../support/first-user.js";
 import { standing } from "../support/standing.js";
 import { createTestAgent, type TestAgent } from "./agent.js";
 
@@ -152,18 +154,7 @@ export async function startWorld(
   };
 
   await startServer();
-  const setup = await fetch(`${server!.url}/api/v1/setup`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ email: "ada@example.org", password: "correct horse battery" }),
-  });
-  const cookie = setup.headers.get("set-cookie")?.split(";")[0] ?? "";
-  const made = await fetch(`${server!.url}/api/v1/tokens`, {
-    method: "POST",
-    headers: { "content-type": "application/json", cookie, "x-galley-csrf": "1" },
-    body: JSON.stringify({ name: "tests", scopes: ["admin"] }),
-  });
-  token = ((await made.json()) as { token: string }).token;
+  token = await firstToken(server!.url);
   await good("POST", "/projects", { name: "shop", url: "https://git.example/shop.git" });
   await good("PUT", "/projects/shop/secrets/API_KEY", { value: projectSecret });
 

@@ -1,10 +1,12 @@
 // A server with accounts, projects and the audit log, without a bus: what test/server tries over real HTTP.
+
 import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { createLog } from "../../src/server/http/index.js";
 import { parseConfig, type ServerConfig } from "../../src/server/index.js";
 import type { MakePart } from "../../src/server/part.js";
 import { type RunningServer, startServerOf } from "../../src/server/start.js";
 import type { Location } from "./databases.js";
+import { user } from "./first-user.js";
 
 export interface Answer {
   readonly status: number;
@@ -31,7 +33,7 @@ export interface GroundServer extends RunningServer {
   setUp(): Promise<string>;
 }
 
-export const admin = { email: "ada@example.org", password: "correct horse battery" };
+export const admin = user;
 export const newMasterKey = (): KeyObject => createSecretKey(randomBytes(32));
 
 export async function startGround(
