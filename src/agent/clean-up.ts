@@ -1,6 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Docker, findContainers, removeContainer } from "../docker/index.js";
+import { findCutOff } from "../preview/index.js";
 import type { AgentLog } from "./log.js";
 
 /** Directories of single builds: none is under way when an agent starts. */
@@ -9,6 +10,8 @@ const ofBuilds = ["worktrees", "exports"];
 /**
  * Removes what an agent that was killed has left: directories of builds, probes and hooks. Builds and pulls end with its connections, and a half
  * started environment is taken up or removed by the job that comes again, or by what the server says of it.
+ *
+ * @returns ids of the environments that cannot wait for that, as something in them was stopped
  */
 export async function cleanUp(
   options: {
@@ -18,7 +21,7 @@ export async function cleanUp(
     readonly log: AgentLog;
   },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string[]> {
   const { agent, dataDirectory, docker, log } = options;
   for (const name of ofBuilds) {
     const directory = join(dataDirectory, name);
@@ -34,4 +37,5 @@ export async function cleanUp(
       signal,
     ))
       await removeContainer(docker, id, signal);
+  return await findCutOff(docker, agent, signal);
 }

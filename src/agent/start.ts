@@ -100,7 +100,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     const identity = { config, version, signal, log };
     let credential = await bootstrap(identity);
     const agent = credential.agent.id;
-    await cleanUp({ agent, dataDirectory, docker, log }, starting);
+    const cutOff = await cleanUp({ agent, dataDirectory, docker, log }, starting);
 
     const connection = await connectBus({
       servers: config.natsUrls,
@@ -208,6 +208,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
           signal: ended,
         }),
       onSettled: () => sync.trigger(),
+      cutOff,
       log,
       signal: over.signal,
     });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { leftOverOf } from "./attempt.js";
+import { cutOffOf, type LeftOver, leftOverOf } from "./attempt.js";
 import type { FoundService } from "./found.js";
 
 const container = (
@@ -16,6 +16,7 @@ const container = (
   deployment,
   number: deployment === "old" ? 1 : 2,
   settings: "",
+  alone: service === "db",
   running: true,
   healthy: false,
   completed: false,
@@ -32,13 +33,18 @@ const container = (
     ...check,
   },
 });
-const of = (found: FoundService[], opened: string[] = []) => {
-  const { remove, start } = leftOverOf(found, "new", new Set(opened));
-  return { remove: remove.map(({ id }) => id), start: start.map(({ id }) => id) };
-};
+const ids = ({ remove, start }: LeftOver) => ({
+  remove: remove.map(({ id }) => id),
+  start: start.map(({ id }) => id),
+});
+/** The old one has served, unless something else is said; the newest come first. */
+const of = (found: FoundService[], served = 1) => ids(leftOverOf(found, "new", served));
+const cutOff = (found: FoundService[], served = 1) => ids(cutOffOf(found, served));
 const nothing = { remove: [], start: [] };
+const stopped = { running: false } as const;
+const ended = { running: false, completed: true } as const;
 
-test("what a deployment had begun goes when its gate was never opened, and what served before stays", () => {
+test("what a deployment had begun goes when it never served, and what served before stays", () => {
   expect(of([container("web", "new"), container("api", "new"), container("web", "old")])).toEqual({
     remove: ["web-new", "api-new"],
     start: [],
@@ -46,39 +52,60 @@ test("what a deployment had begun goes when its gate was never opened, and what 
 });
 
 test("one that had switched serves, whatever became of it: it stays, also when it has crashed or sleeps since", () => {
-  const found = [
-    container("web", "new", { running: false }),
-    container("api", "new"),
-    container("web", "old"),
-  ];
-  expect(of(found, ["web-new"])).toEqual(nothing);
-  const ungated = container("web", "new", { healthy: true, check: { gated: false } });
-  expect(of([ungated, container("web", "old")])).toEqual(nothing);
+  const found = [container("web", "new", stopped), container("api", "new"), container("web", "old")];
+  expect(of(found, 2)).toEqual(nothing);
+});
+
+test("without a public service it goes the same way: beside what was there, as a service that is new, and alone", () => {
+  expect(of([container("worker", "new"), container("worker", "old")]).remove).toEqual(["worker-new"]);
+  expect(of([container("worker", "new"), container("web", "old")]).remove).toEqual(["worker-new"]);
+  expect(of([container("worker", "new"), container("db", "new")], 0).remove).toHaveLength(2);
+  expect(of([container("worker", "new")], 2)).toEqual(nothing);
+});
+
+test("a container of its that a later deployment has taken over stays", () => {
+  const later = container("web", "later", { number: 3 });
+  expect(of([later, container("worker", "new")], 3)).toEqual(nothing);
 });
 
 test("what was stopped to make room for it starts again, unless the preview sleeps as a whole", () => {
-  const database = container("db", "old", { running: false });
+  const database = container("db", "old", stopped);
   const begun = [container("web", "new"), container("db", "new")];
   expect(of([...begun, container("web", "old"), database])).toEqual({
     remove: ["web-new", "db-new"],
     start: ["db-old"],
   });
-  expect(of([...begun, container("web", "old", { running: false }), database]).start).toEqual([]);
-  const migrated = container("db", "old", { running: false, completed: true });
+  expect(of([...begun, container("web", "old", stopped), database]).start).toEqual([]);
+  // A database that was told to end has ended well, and is meant to go on.
+  expect(of([...begun, container("web", "old"), container("db", "old", ended)]).start).toEqual(["db-old"]);
+  const migrated = container("db", "old", { ...ended, check: { mayEnd: true } });
   expect(of([...begun, container("web", "old"), migrated]).start).toEqual([]);
 });
 
-test("a first deployment leaves nothing when a public service was never asked, or something does not run", () => {
-  expect(of([container("web", "new")]).remove).toEqual(["web-new"]);
-  expect(of([container("worker", "new", { running: false }), container("db", "new")]).remove).toHaveLength(2);
-});
-
-test("where nothing is routed, it is over while something of before is there, and what stands alone may be all that there is", () => {
-  expect(of([container("worker", "new"), container("worker", "old")]).remove).toEqual(["worker-new"]);
-  expect(of([container("worker", "new"), container("web", "old")])).toEqual(nothing);
-  expect(of([container("worker", "new")])).toEqual(nothing);
+test("where there is nothing but a database, and of two of it only the newest, it starts again, too", () => {
+  const begun = container("db", "new", { number: 3 });
+  const databases = [container("db", "old", { ...stopped, number: 2 }), container("db", "older", stopped)];
+  expect(of([begun, ...databases], 2)).toEqual({ remove: ["db-new"], start: ["db-old"] });
 });
 
 test("of other deployments nothing is touched", () => {
   expect(of([container("web", "newer"), container("web", "old")])).toEqual(nothing);
+});
+
+test("of a deployment that was cut off, a database in whose place nothing runs starts again, and the rest is left to what comes", () => {
+  const web = [container("web", "new"), container("web", "old")];
+  const old = container("db", "old", ended);
+  const cut = { remove: ["db-new"], start: ["db-old"] };
+  expect(cutOff([...web, container("db", "new", stopped), old])).toEqual(cut);
+  expect(cutOff([container("db", "new", stopped), old])).toEqual(cut);
+  // One that runs has its volume, and answers to its name.
+  expect(cutOff([...web, container("db", "new"), old])).toEqual(nothing);
+  expect(cutOff([...web, container("db", "new")])).toEqual(nothing);
+});
+
+test("of one that had served, or of which the preview slept before, nothing starts", () => {
+  const databases = [container("db", "new", stopped), container("db", "old", stopped)];
+  expect(cutOff([container("web", "new"), container("web", "old"), ...databases], 2)).toEqual(nothing);
+  expect(cutOff([container("web", "new"), container("web", "old", stopped), ...databases])).toEqual(nothing);
+  expect(cutOff(databases, 0)).toEqual(nothing);
 });

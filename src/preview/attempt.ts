@@ -1,51 +1,76 @@
-import { type Docker, fileMode } from "../docker/index.js";
+import { type Docker, findContainers, removeContainer, startCreated } from "../docker/index.js";
 import { type FoundService, findServices } from "./found.js";
-import { gateSwitch } from "./gate.js";
-import { networkName, type Owner } from "./labels.js";
+import { labelKeys, networkName, type Owner } from "./labels.js";
 import { directProbe, type Probe } from "./probe.js";
+import { newestServed } from "./served.js";
+import { STOP_SECONDS } from "./stop.js";
 import { undo } from "./switch-over.js";
 
-/** What is to be taken back of a deployment that is over and never served. */
+/** What is to be taken back of attempts that were never done. */
 export interface LeftOver {
   readonly remove: readonly FoundService[];
   /** Those that were stopped to make room for it. */
   readonly start: readonly FoundService[];
 }
 
+const nothing: LeftOver = { remove: [], start: [] };
+
 /**
- * What a deployment has left that failed or was cancelled while its agent was dead. Nothing when it had switched before: then it serves, whatever
- * became of it. A gate that was opened once says so. Of one that changes nothing that is routed it is known while something of before is
- * there; what stands alone stays.
+ * What a deployment has left that failed or was cancelled while its agent was dead: all that it has made, unless it had switched before. Then it
+ * serves, whatever became of it.
  *
- * @param found the newest of a service first
- * @param opened ids of containers whose gates have been opened
+ * @param found the newest first
+ * @param served number of the newest attempt that has served
  */
-export function leftOverOf(
-  found: readonly FoundService[],
-  deployment: string,
-  opened: ReadonlySet<string>,
-): LeftOver {
-  const nothing = { remove: [], start: [] };
-  const mine = found.filter((one) => one.deployment === deployment);
-  const others = found.filter((one) => one.deployment !== deployment);
-  const routed = mine.filter(({ check }) => check.routed);
-  if (routed.some((one) => (one.check.gated ? opened.has(one.id) : one.healthy))) return nothing;
-  const before = ({ service }: FoundService) => others.some((other) => other.service === service);
-  const unfinished = others.length === 0 && mine.some(({ running }) => !running);
-  if (routed.length === 0 && !mine.some(before) && !unfinished) return nothing;
-  // Where nothing of before runs it sleeps, and is woken as a whole.
-  const awake = others.some(({ running }) => running);
-  const stopped = others.filter(
-    ({ running, completed, service }) =>
-      !running && !completed && mine.some((one) => one.service === service),
+export function leftOverOf(found: readonly FoundService[], deployment: string, served: number): LeftOver {
+  const remove = found.filter((one) => one.deployment === deployment && one.number > served);
+  if (remove.length === 0) return nothing;
+  const first = Math.min(...remove.map(({ number }) => number));
+  return { remove, start: stoppedFor(remove, found, (one) => one.number < first) };
+}
+
+/**
+ * What an attempt that was cut off keeps from serving: it has stopped a container to put another one in its place, and that one does not run. One that
+ * runs stays: it has the same volume and answers to the same name, and what it is part of comes again or is taken back.
+ *
+ * @param found the newest first
+ * @param served number of the newest attempt that has served
+ */
+export function cutOffOf(found: readonly FoundService[], served: number): LeftOver {
+  const unfinished = found.filter(({ number }) => number > served);
+  const start = stoppedFor(unfinished, found, ({ number }) => number <= served).filter(
+    ({ service }) => !unfinished.some((one) => one.service === service && one.running),
   );
-  return { remove: mine, start: awake ? stopped : [] };
+  return { remove: unfinished.filter(({ service }) => start.some((one) => one.service === service)), start };
+}
+
+/** Of each service the newest that was there before, if it was stopped for one of these. Where nothing of before runs it sleeps, and is woken as a whole. */
+function stoppedFor(
+  these: readonly FoundService[],
+  found: readonly FoundService[],
+  isBefore: (one: FoundService) => boolean,
+): FoundService[] {
+  const before = found.filter(
+    (one, index) =>
+      isBefore(one) &&
+      !found.slice(0, index).some((other) => isBefore(other) && other.service === one.service),
+  );
+  const over = ({ completed, check }: FoundService) => completed && check.mayEnd;
+  const stopped = before.filter(
+    (one) => !one.running && !over(one) && these.some(({ service }) => service === one.service),
+  );
+  const awake =
+    before.some(({ running }) => running) ||
+    before.every((one) => over(one) || (one.alone && stopped.includes(one)));
+  return awake ? stopped : [];
 }
 
 export interface RemoveAttemptOptions {
   readonly probe?: Probe | undefined;
   readonly onNote?: ((text: string) => void) | undefined;
 }
+
+type Whose = Pick<Owner, "agent" | "environment">;
 
 /**
  * Takes back what a deployment has left on the engine that is over and never served: its agent was killed while it started. What served
@@ -55,18 +80,13 @@ export interface RemoveAttemptOptions {
  */
 export async function removeAttempt(
   docker: Docker,
-  owner: Pick<Owner, "agent" | "environment">,
+  owner: Whose,
   deployment: string,
   { probe = directProbe, onNote }: RemoveAttemptOptions,
   signal: AbortSignal,
 ): Promise<number> {
   const found = await findServices(docker, owner, signal);
-  const { target } = gateSwitch(true);
-  const opened = new Set<string>();
-  for (const { id, check, deployment: of } of found)
-    if (check.gated && of === deployment && (await fileMode(docker, id, target, signal)) !== undefined)
-      opened.add(id);
-  const { remove, start } = leftOverOf(found, deployment, opened);
+  const { remove, start } = leftOverOf(found, deployment, await newestServed(docker, found, signal));
   const network = networkName(owner.environment);
   // Each number is one attempt of it.
   for (const number of new Set(remove.map((one) => one.number))) {
@@ -77,4 +97,36 @@ export async function removeAttempt(
     await undo(docker, { owner, network, number, found, made: { containers, stopped }, probe, onNote });
   }
   return remove.length;
+}
+
+/**
+ * Environments of an agent in which an attempt may have been cut off that had stopped something: one of two containers of a service does not run. For
+ * the agent's start, when no attempt is under way.
+ */
+export async function findCutOff(docker: Docker, agent: string, signal: AbortSignal): Promise<string[]> {
+  const labels = { [labelKeys.agent]: agent, [labelKeys.role]: "service" };
+  const services = new Map<string, { environment: string; running: boolean[] }>();
+  for (const { labels: of, running } of await findContainers(docker, labels, signal)) {
+    const environment = of[labelKeys.environment] ?? "";
+    const key = JSON.stringify([environment, of[labelKeys.service]]);
+    const known = services.get(key) ?? { environment, running: [] };
+    known.running.push(running);
+    services.set(key, known);
+  }
+  const twice = [...services.values()].filter(({ running }) => running.length > 1 && running.includes(false));
+  return [...new Set(twice.map(({ environment }) => environment))];
+}
+
+/**
+ * Starts again what an attempt that was cut off had stopped, where what it has put in its place does not run: the preview goes on, also while
+ * nobody can say what becomes of the deployment. Idempotent. Not for an environment that a deployment is under way in.
+ *
+ * @returns names of the services
+ */
+export async function bringBack(docker: Docker, owner: Whose, signal: AbortSignal): Promise<string[]> {
+  const found = await findServices(docker, owner, signal);
+  const { remove, start } = cutOffOf(found, await newestServed(docker, found, signal));
+  for (const { id } of remove) await removeContainer(docker, id, signal, STOP_SECONDS.database);
+  for (const { id, name } of start) await startCreated(docker, id, { name, image: "", publish: {} }, signal);
+  return start.map(({ service }) => service);
 }

@@ -4,7 +4,7 @@ import type { Service } from "../manifest/index.js";
 import type { Check } from "./check.js";
 import { labelKeys, type Owner, ownerLabels } from "./labels.js";
 import { type Routing, routeLabels } from "./routes.js";
-import { mountsOf, type PlannedVolume } from "./volumes.js";
+import { mountsOf, type PlannedVolume, writesAlone } from "./volumes.js";
 
 /**
  * What images of databases, web servers and language runtimes need to give up root, own their directories and listen below port
@@ -64,7 +64,7 @@ export function containerOf(
   deployment: string,
   number: number,
 ): ContainerSpec {
-  const { owner, service, network, host, published, check } = plan;
+  const { owner, service, network, host, published, check, volumes } = plan;
   const { expose } = service;
   const route = { network, environment: owner.environment, service: service.name, number };
   return {
@@ -79,6 +79,7 @@ export function containerOf(
       [labelKeys.role]: "service",
       [labelKeys.settings]: settingsOf(plan),
       [labelKeys.check]: JSON.stringify(check),
+      ...(writesAlone(service, volumes) ? { [labelKeys.alone]: "true" } : {}),
       ...(host !== undefined && expose !== undefined
         ? routeLabels({ ...route, host, port: expose }, plan.routing)
         : {}),

@@ -32,6 +32,7 @@ const found = (service: string, number: number, more: Partial<FoundService> = {}
   number,
   settings: "same",
   check,
+  alone: false,
   running: true,
   healthy: false,
   completed: false,

@@ -80,6 +80,8 @@ export interface FoundService {
   readonly number: number;
   readonly settings: string;
   readonly check: Check;
+  /** It is stopped when another one takes its place: both would write to one volume. */
+  readonly alone: boolean;
   readonly running: boolean;
   /** As the engine's health check says. */
   readonly healthy: boolean;
@@ -114,6 +116,7 @@ function serviceOf(state: ContainerState, network: string): FoundService {
     number: Number(labels[labelKeys.number] ?? 0) || 0,
     settings: labels[labelKeys.settings] ?? "",
     check: readCheck(labels),
+    alone: labels[labelKeys.alone] === "true",
     running: running && !restarting,
     healthy: running && state.health === "healthy",
     completed: !running && !created && exitCode === 0,

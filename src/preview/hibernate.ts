@@ -21,7 +21,7 @@ type Whose = Pick<Owner, "agent" | "environment">;
 
 /**
  * Stops the containers of an environment, each before those that it depends on, and disconnects the proxy. Containers, volumes and network
- * stay. Idempotent. A container that does not end by itself is killed: services after 10 seconds, those that others depend on after 60.
+ * stay. Idempotent. A container that does not end by itself is killed: services after 10 seconds, those that others depend on and databases after 60.
  *
  * @returns how many containers ran
  */
@@ -35,7 +35,8 @@ export async function hibernateEnvironment(
   for (const wave of wavesOf(running).reverse()) {
     await sideBySide(wave, signal, async (one, either) => {
       const needed = running.some(({ check }) => check.needs.some(({ service }) => service === one.service));
-      await stopContainer(docker, one.id, either, needed ? STOP_SECONDS.database : STOP_SECONDS.service);
+      const seconds = needed || one.alone ? STOP_SECONDS.database : STOP_SECONDS.service;
+      await stopContainer(docker, one.id, either, seconds);
       // It shall not get requests before it is up again.
       if (one.check.gated) await putFiles(docker, one.id, [gateSwitch(false)], either);
     });

@@ -19,6 +19,8 @@ export const labelKeys = {
   settings: "sh.galley.settings",
   /** What it takes to count as up, and what it needs: for an environment that is woken without its manifest. */
   check: "sh.galley.check",
+  /** `true` where two containers of the service would write to one volume: the one before is stopped for the one that comes. */
+  alone: "sh.galley.alone",
   /**
    * `service`; `hook` and `probe` for what only lives for a moment; `created` on the volume that says that a service's first hooks have
    * run; on containers that are nobody's preview: `proxy`, `firewall`.

@@ -8,6 +8,7 @@ import { type HookEvent, openHooks } from "./hooks.js";
 import { ensureEnvironmentNetwork, type NetworkOptions } from "./network.js";
 import { directProbe, type Probe } from "./probe.js";
 import { connectProxy } from "./proxy.js";
+import { markServed } from "./served.js";
 import { removeLeftHooks } from "./stop.js";
 import { type Moved, openGates, removeReplaced, undo } from "./switch-over.js";
 import { bringUp } from "./up.js";
@@ -83,11 +84,14 @@ export async function startEnvironment(
   let containers: ReadonlyMap<string, string>;
   try {
     containers = await bringUp(docker, plans, decisions, { ...options, network, number, probe, hooks, made });
-    const gated = plans.flatMap(({ plan: { service, check } }) => {
+    const standing = plans.flatMap(({ plan: { service, check } }) => {
       const id = containers.get(service.name);
-      return check.gated && id !== undefined ? [{ service: service.name, id }] : [];
+      const of = decisions.get(service.name)?.stays?.number ?? number;
+      return id === undefined ? [] : [{ service: service.name, id, number: of, gated: check.gated }];
     });
+    const gated = standing.filter((one) => one.gated);
     await openGates(docker, gated, options.moved, signal);
+    await markServed(docker, standing, signal);
   } catch (error) {
     await undo(docker, { owner, network, number, found, made, probe, onNote: options.onNote });
     throw error;

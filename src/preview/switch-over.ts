@@ -179,11 +179,11 @@ export async function undo(
       if (inPlace.has(service)) await stopContainer(docker, id, either, STOP_SECONDS.database);
       await removeContainer(docker, id, either);
     });
-    await removeFreshVolumes(docker, owner, (of) => of === number, signal);
     await sideBySide(stopped, signal, async ({ id, name, service, check }, either) => {
       await startCreated(docker, id, { name, image: "", publish: {} }, either);
       await waitUntilUp(docker, { id, service, check }, { network, probe }, either);
     });
+    await removeFreshVolumes(docker, owner, (of) => of === number, signal);
   } catch (error) {
     onNote?.(`what was there before could not be brought back completely: ${(error as Error).message}`);
   }

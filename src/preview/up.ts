@@ -80,24 +80,26 @@ export async function bringUp(
     const { name } = plan.service;
     onState?.(name, "starting");
     await ensureVolumes(docker, plan.owner, name, plan.volumes, options.number, signal);
-    // A database gets the time that it needs to write everything down; it is removed only when all is well.
-    if (inPlace) {
-      for (const { id, running } of decision.before) {
-        if (!running) continue;
-        made.stopped.add(id);
-        await stopContainer(docker, id, signal, STOP_SECONDS.database);
-      }
-    }
     const spec = containerOf(plan, decision, options.deployment, options.number);
     try {
-      const id = await startContainer(docker, spec, signal, (created) => {
+      return await startContainer(docker, spec, signal, async (created) => {
         made.containers.set(name, created);
-        return putFiles(docker, created, plan.files, signal);
+        await putFiles(docker, created, plan.files, signal);
+        // Only now that the new one is there: should this process be killed, it says what the old one was stopped for.
+        if (inPlace) await makeRoom(decision.before, signal);
       });
-      return id;
     } catch (error) {
       const command = plan.service.entrypoint ?? plan.service.command;
       throw error instanceof GalleyError ? startFailure(`service ${name}`, error, command) : error;
+    }
+  }
+
+  /** A database gets the time that it needs to write everything down; it is removed only when all is well. */
+  async function makeRoom(before: Decision["before"], signal: AbortSignal): Promise<void> {
+    for (const { id, running } of before) {
+      if (!running) continue;
+      made.stopped.add(id);
+      await stopContainer(docker, id, signal, STOP_SECONDS.database);
     }
   }
 }

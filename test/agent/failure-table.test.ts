@@ -4,8 +4,9 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { serve } from "../preview/engine-docker.js";
-import { docker, labEngines, labRegistry } from "../support/engines.js";
+import { pushImage } from "../../src/docker/index.js";
+import { dockerOf, serve } from "../preview/engine-docker.js";
+import { docker, labEngines, labName, labRegistry, purgeImage } from "../support/engines.js";
 import { standing } from "../support/standing.js";
 import { idle, manifest, slow } from "./files.js";
 import {
@@ -132,6 +133,26 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
       failed("tag missing", "image_not_found"),
       failed("login needed", "image_login_required"),
     ]);
+
+    // With the project's login for that registry it is pulled.
+    const { host, username, password } = auth;
+    const name = `${host}/${labName("login")}:v1`;
+    const engineDocker = await dockerOf(engine);
+    try {
+      await docker(engine, ["tag", "busybox", name]);
+      await pushImage(engineDocker, name, {
+        login: { username, password },
+        signal: AbortSignal.timeout(60_000),
+      });
+      await purgeImage(engine, name);
+      const login = { username, password };
+      await world.call("PUT", `/projects/${world.project}/registries/${encodeURIComponent(host)}`, login);
+      const { id } = await world.deploy(pushed(web({ image: name, command: idle })));
+      expect(await world.ended(id)).toMatchObject({ state: "running", error: null });
+      expect(JSON.stringify(await world.events(id))).not.toContain(password);
+    } finally {
+      await purgeImage(engine, name);
+    }
   });
 
   test("a repository that cannot be had fails the deployment with the detail of login or network", async () => {
@@ -195,24 +216,29 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     expect(mirrors).toHaveLength(1);
   });
 
-  test("an agent that is killed while a new version starts, which is cancelled meanwhile, leaves what served and nothing else", async () => {
+  test("an agent that is killed while new versions start, which are cancelled meanwhile, leaves what served and nothing else", async () => {
     const identity = await world.agent("killed");
     const spawned = async () => {
       const agent = world.spawn(identity, { GALLEY_DRAIN_SECONDS: "5" });
       await agent.said("the agent is ready");
       return agent;
     };
-    const version = (path: string) => ({
+    const busybox = { image: "busybox:latest" };
+    const never = {
+      command: ["sh", "-c", serve("web")],
+      expose: 8080,
+      health: { path: "/never", timeout: 600 },
+    };
+    /** With a public service, and a database that cannot run twice. */
+    const shop = (number: number, more: object) => ({
       "galley.yml": manifest({
-        web: {
-          image: "busybox:latest",
-          kind: "web",
-          command: ["sh", "-c", serve("web")],
-          expose: 8080,
-          health: { path, timeout: 600 },
-        },
-        worker: { image: "busybox:latest", kind: "worker", command: idle, env: { OF: path } },
+        web: { ...busybox, ...never, kind: "web", depends_on: ["db"], ...more },
+        db: { ...busybox, kind: "database", command: idle, volumes: ["/rows"], env: { NUMBER: `${number}` } },
       }),
+    });
+    /** Without any public service. */
+    const tools = (more: object) => ({
+      "galley.yml": manifest({ worker: { ...busybox, kind: "worker", command: idle }, ...more }),
     });
     const containers = async (environment: string, ...format: string[]) => {
       const all = ["ps", "-a", "--no-trunc", "--filter", `label=sh.galley.environment=${environment}`];
@@ -221,33 +247,46 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
         .filter((line) => line !== "")
         .sort();
     };
+    const patience = { timeout: 100_000, interval: 200 };
     const first = await spawned();
-    const pr = pushed(version("/who"));
-    const { id } = await world.deploy(pr);
-    const { environment } = await world.ended(id);
-    const serving = await containers(environment.id, "-q");
-    expect(serving).toHaveLength(2);
+    const prs = [pushed(shop(1, { health: { path: "/who" } })), pushed(tools({}))] as const;
+    const served = await Promise.all(prs.map(async (pr) => world.ended((await world.deploy(pr)).id)));
+    expect(served).toMatchObject([{ state: "running" }, { state: "running" }]);
+    const [one = "", two = ""] = served.map(({ environment }) => environment.id);
+    const serving = [await containers(one, "-q"), await containers(two, "-q")];
+    expect(serving.map(({ length }) => length)).toEqual([2, 1]);
 
-    world.push(pr, version("/never"));
-    const second = await world.deploy(pr);
-    const count = async () => (await containers(environment.id, "-q")).length;
-    await expect.poll(count, { timeout: 100_000, interval: 200 }).toBe(4);
+    world.push(prs[0], shop(2, {}));
+    world.push(prs[1], tools({ late: { ...busybox, ...never, kind: "worker" } }));
+    const begun = await Promise.all(prs.map((pr) => world.deploy(pr)));
+    const count = async () => [(await containers(one, "-q")).length, (await containers(two, "-q")).length];
+    await expect.poll(count, patience).toEqual([4, 2]);
     first.child.kill("SIGKILL");
     await first.exited;
-    await world.call("POST", `/deployments/${second.id}/cancel`);
+    // What has taken the database's place does not stand: nobody would have the rows.
+    const [replacement = ""] = await containers(one, "-q", "--filter", "name=-db-2");
+    await docker(engine, ["kill", replacement]);
 
     const again = await spawned();
-    expect(await world.ended(second.id)).toMatchObject({ state: "cancelled" });
-    await expect
-      .poll(() => containers(environment.id, "-q"), { timeout: 100_000, interval: 200 })
-      .toEqual(serving);
-    expect(await containers(environment.id, "--format", "{{.State}}")).toEqual(["running", "running"]);
-    expect(await world.until(id, () => true)).toMatchObject({ state: "running" });
+    await again.said("started again what was stopped");
+    await Promise.all(begun.map(({ id }) => world.call("POST", `/deployments/${id}/cancel`)));
+    for (const { id } of begun) expect(await world.ended(id)).toMatchObject({ state: "cancelled" });
+    await expect.poll(() => containers(one, "-q"), patience).toEqual(serving[0]);
+    await expect.poll(() => containers(two, "-q"), patience).toEqual(serving[1]);
+    const states = [
+      ...(await containers(one, "--format", "{{.State}}")),
+      ...(await containers(two, "--format", "{{.State}}")),
+    ];
+    expect(states).toEqual(["running", "running", "running"]);
+    for (const { id } of served)
+      expect(await world.until(id, () => true)).toMatchObject({ state: "running" });
     const directories = ["worktrees", "exports"].map((name) => join(identity.dataDirectory, name));
     expect(directories.flatMap((path) => (existsSync(path) ? readdirSync(path) : []))).toEqual([]);
 
-    const removal = await world.call<{ id: string }>("POST", `/environments/${environment.id}/terminate`);
-    expect(await world.ended(removal.id)).toMatchObject({ state: "terminated" });
+    for (const environment of [one, two]) {
+      const removal = await world.call<{ id: string }>("POST", `/environments/${environment}/terminate`);
+      expect(await world.ended(removal.id)).toMatchObject({ state: "terminated" });
+    }
     expect(await leftOf(engine, await agentId(identity.name))).toEqual([]);
     again.child.kill("SIGTERM");
     expect(await again.exited).toBe(0);
