@@ -97,6 +97,9 @@ test("a reader that is gone, or that says nothing any more, ends it, and the eng
   await expect.poll(ended.texts).toEqual(["one"]);
   ended.over.abort();
   await ending;
+  // Who reads on is told that nobody answers any more.
+  expect(ended.sent.at(-1)).toMatchObject({ type: "end", error: { code: "agent_lost_contact" } });
+  expect([left, silent].flatMap(({ sent }) => sent.filter(({ type }) => type === "end"))).toEqual([]);
   await expect.poll(() => let_go).toEqual(["left", "silent", "agent's end"]);
 });
 

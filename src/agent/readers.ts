@@ -48,6 +48,11 @@ const mostText = 64 * 1024;
 /** Milliseconds in which lines gather for a message. */
 const gatherMs = 50;
 
+const stopped = () =>
+  new GalleyError("agent_lost_contact", "The agent was stopped.", {
+    hint: "It goes on when the agent is there again.",
+  });
+
 interface Reader {
   readonly type: Question["type"];
   /** Messages that may be sent in all. */
@@ -124,8 +129,9 @@ export class Readers {
       else await this.#lines(question, ended, tell);
       await tell({ type: "end", error: null });
     } catch (error) {
-      if (ended.aborted) return;
-      const { code, message, hint } = failureOf(error);
+      if (reader.stop.signal.aborted) return;
+      // Told, so that the reader need not wait for a silence to be long enough.
+      const { code, message, hint } = failureOf(signal.aborted ? stopped() : error);
       // Beyond what the reader takes, as it is the last.
       send(request, { v: 1, n: n + 1, type: "end", error: { code, message: message.slice(0, 4096), hint } });
     } finally {

@@ -1,11 +1,13 @@
 // The life of a preview after its deployment, on an engine: what it prints and uses, what happens to it, how it sleeps and wakes.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startIngress } from "../../src/ingress/index.js";
+import { createPerson } from "../cli/remote.js";
 import { askHost, dockerOf, serve } from "../preview/engine-docker.js";
+import { awaitedLater } from "../support/awaited-later.js";
 import { testLog } from "../support/bus.js";
 import { docker, labEngines } from "../support/engines.js";
 import { manifest } from "./files.js";
-import { type LocalAgent, startWorld, type World } from "./world.js";
+import { type LocalAgent, startWorld, type TestAgent, type World } from "./world.js";
 
 const engine = labEngines().find(({ name }) => name === "28c") ?? labEngines()[0]!;
 const secret = "a-secret-that-nobody-reads-1234";
@@ -23,13 +25,15 @@ interface Line {
 }
 
 let world: World;
+let identity: TestAgent;
 let agent: LocalAgent;
 let id: string;
 let host: string;
 beforeAll(async () => {
   world = await startWorld(engine);
   await world.call("PUT", `/projects/${world.project}/secrets/API_KEY`, { value: secret });
-  agent = await world.start(await world.agent("one"));
+  identity = await world.agent("one");
+  agent = await world.start(identity);
   const files = {
     "galley.yml": manifest({
       web: {
@@ -42,7 +46,11 @@ beforeAll(async () => {
       clock: {
         image: "busybox:latest",
         kind: "worker",
-        command: ["sh", "-c", "trap 'exit 0' TERM; while :; do echo tick >&2; sleep 0.2; done"],
+        command: [
+          "sh",
+          "-c",
+          "trap 'exit 0' TERM; n=0; while :; do n=$((n+1)); echo $n > /tmp/m; mv /tmp/m /tmp/n; echo tick $n >&2; sleep 0.2; done",
+        ],
       },
     }),
   };
@@ -101,7 +109,7 @@ test("what services print is read with the project's secrets masked, of one serv
   ]);
   const tail = (await read("service=clock&tail=3")).lines;
   expect(tail.map(({ service, stream, text }) => [service, stream, text])).toEqual(
-    Array(3).fill(["clock", "stderr", "tick"]),
+    Array(3).fill(["clock", "stderr", expect.stringMatching(/^tick \d+$/)]),
   );
   const enough = new AbortController();
   let ticks = 0;
@@ -112,6 +120,50 @@ test("what services print is read with the project's secrets masked, of one serv
   }
   enough.abort();
   expect(ticks).toBe(5);
+});
+
+test("a command that follows what services print goes on when the agent was restarted, and when the server was, with each line once", async () => {
+  const person = createPerson({ GALLEY_URL: world.url, GALLEY_TOKEN: world.token });
+  const following = person.start([
+    "env",
+    "logs",
+    `${world.project}/pr-1`,
+    "--runtime",
+    "-f",
+    "--service",
+    "clock",
+    "--tail",
+    "1",
+  ]);
+  const done = awaitedLater(following.done);
+  const seen = async () => {
+    const [clock = ""] = await containersOf("clock");
+    const newest = (await docker(engine, ["exec", clock, "cat", "/tmp/n"])).trim();
+    await following.saw(new RegExp(`tick ${Number(newest) + 2}\n`));
+  };
+  try {
+    await seen();
+    await agent.stop();
+    await following.saw("Trying to go on");
+    agent = await world.start(identity);
+    await following.saw("goes on");
+    await seen();
+    await world.stopServer();
+    await following.saw(/(Trying to go on[\s\S]*){2}/);
+    await world.startServer();
+    await following.saw(/(goes on with[\s\S]*){2}/);
+    await seen();
+  } finally {
+    following.signal("SIGINT");
+    person.remove();
+  }
+  const { stdout, stderr } = await done;
+  const numbers = stdout
+    .trim()
+    .split("\n")
+    .map((line) => Number(line.replace("tick ", "")));
+  expect(numbers.length, stderr).toBeGreaterThan(5);
+  expect(numbers, stderr).toEqual(numbers.map((_, index) => numbers[0]! + index));
 });
 
 test("what services use is measured", async () => {

@@ -64,6 +64,9 @@ test("after a lost connection it goes on with what has come since, and says so o
 test("where nothing had come it is asked for from the time of the first connection", async () => {
   const { asked } = await follow([{ error: away }, { lines: [] }]);
   expect(asked[1]).toEqual({ ...question, since: start, tail: "10000" });
+  // Nor from before that, when something had.
+  const early = await follow([{ lines: [line("one", -3_590)], error: away }, { lines: [] }]);
+  expect(early.asked[1]).toEqual({ ...question, since: start, tail: "10000" });
 });
 
 test("what is refused at first, or for good, or for too long is thrown", async () => {

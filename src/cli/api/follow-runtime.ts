@@ -74,8 +74,12 @@ export async function* followRuntime(
   function again(): RuntimeLogsQuestion {
     if (begun === undefined) return question;
     point.again();
-    if (point.since !== undefined) return { ...question, since: point.since, tail: mostLines };
-    // Nothing has come; what was asked for from before the first question still holds.
-    return question.tail === "0" ? { ...question, since: begun, tail: mostLines } : question;
+    // What was printed before the first question was not asked for then.
+    if (question.tail === "0") {
+      const since = [begun, point.since ?? begun].sort().at(-1);
+      return { ...question, since, tail: mostLines };
+    }
+    // Where nothing has come, what was asked for still holds.
+    return point.since === undefined ? question : { ...question, since: point.since, tail: mostLines };
   }
 }

@@ -19,6 +19,9 @@ export class ResumePoint {
   #recent: Line[] = [];
   #newest = "";
   #pending = new Map<string, number>();
+  /** When the first line of a service was printed that was shown: those before it were not asked for. */
+  readonly #first = new Map<string, string>();
+  #resumed = false;
 
   /** Where the log is to be asked for again; undefined: nothing has come. */
   get since(): string | undefined {
@@ -30,6 +33,7 @@ export class ResumePoint {
 
   /** From now on the log comes from `since` again. */
   again(): void {
+    this.#resumed = true;
     this.#pending = new Map();
     for (const line of this.#recent)
       this.#pending.set(keyOf(line), (this.#pending.get(keyOf(line)) ?? 0) + 1);
@@ -37,6 +41,8 @@ export class ResumePoint {
 
   /** Whether a line is new. */
   take(line: Line): boolean {
+    const first = this.#first.get(line.service);
+    if (this.#resumed && first !== undefined && line.at < first) return false;
     const key = keyOf(line);
     const had = this.#pending.get(key) ?? 0;
     if (had > 0) {
@@ -45,6 +51,7 @@ export class ResumePoint {
       return false;
     }
     if (line.at > this.#newest) this.#newest = line.at;
+    if (first === undefined || line.at < first) this.#first.set(line.service, line.at);
     this.#recent.push(line);
     // Now and then, so that each line costs little.
     if (this.#recent.length >= 2 * MOST) this.#recent = this.#recent.slice(-MOST);
