@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { collect } from "./flags/collect.js";
 import type { IngressFlags } from "./run-ingress.js";
 
 export function registerIngress(program: Command): void {
@@ -11,6 +12,12 @@ export function registerIngress(program: Command): void {
     .option("--port <number>", "port to listen on (default: GALLEY_INGRESS_PORT, else 80)")
     .option("--address <ip>", "address to listen on", "127.0.0.1")
     .option("--entrypoint <name>", "the entry point of Traefik that this stands for", "web")
+    .option(
+      "--agent <id>",
+      "an agent whose previews are served, repeatable (default: every container with such labels, whoever made it)",
+      collect,
+      [],
+    )
     .option(
       "--use-published",
       "reach containers by the ports that they publish on 127.0.0.1, where the engine's networks cannot be reached",

@@ -10,6 +10,7 @@ export interface IngressFlags {
   port?: string;
   address: string;
   entrypoint: string;
+  agent: string[];
   usePublished?: boolean;
   waking?: string;
   socket?: string;
@@ -27,6 +28,7 @@ export function runIngress(flags: IngressFlags, process: NodeJS.Process): Promis
       port,
       address: flags.address,
       entrypoint: flags.entrypoint,
+      agents: flags.agent.length > 0 ? flags.agent : undefined,
       usePublished: flags.usePublished === true,
       waking:
         flags.waking === undefined

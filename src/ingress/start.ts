@@ -17,6 +17,11 @@ export interface IngressOptions {
   /** The one of Traefik's entry points that this ingress stands for. Default: `web`. */
   readonly entrypoint?: string | undefined;
   /**
+   * Ids of the agents whose containers get requests; those of others may ask for the same hosts, and for any. Default: whatever on the engine
+   * asks for a route by Traefik's labels.
+   */
+  readonly agents?: readonly string[] | undefined;
+  /**
    * Reach containers by the port that they publish on 127.0.0.1, where they do. For engines whose networks this machine cannot
    * reach, such as those in a virtual machine. Default: false.
    */
@@ -66,6 +71,7 @@ export async function startIngress(options: IngressOptions): Promise<Ingress> {
     seen = resolve;
   });
   const watching = watchContainers(docker, {
+    agents: options.agents,
     log,
     signal,
     opened,

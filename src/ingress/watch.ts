@@ -5,6 +5,8 @@ import type { Opened } from "./opened.js";
 import type { RoutedContainer } from "./table.js";
 
 export interface WatchOptions {
+  /** Ids of the agents whose containers count. Default: of any, and of none. */
+  readonly agents?: readonly string[] | undefined;
   readonly log: IngressLog;
   readonly signal: AbortSignal;
   readonly opened: Opened;
@@ -13,6 +15,8 @@ export interface WatchOptions {
 }
 
 const label = "traefik.enable";
+/** Whose a container is; every agent puts it on what it makes. */
+const agentLabel = "sh.galley.agent";
 /** Those that Traefik looks up for, too. */
 const actions = ["start", "die", "health_status"];
 /** Milliseconds until the engine is asked again after it was lost, doubled each time. */
@@ -24,15 +28,15 @@ const LAST_RETRY_MS = 10_000;
  * everything is looked at anew. Resolves when the signal was given.
  */
 export async function watchContainers(docker: Docker, options: WatchOptions): Promise<void> {
-  const { signal, log, opened, onChange } = options;
+  const { agents, signal, log, opened, onChange } = options;
   let retry = FIRST_RETRY_MS;
   while (!signal.aborted) {
     try {
       // First the events and then the list: what happens in between is seen twice and not missed.
       const events = await openContainerEvents(docker, { actions, label, signal });
       const containers = new Map<string, RoutedContainer>();
-      for (const { id } of await findContainers(docker, { [label]: undefined }, signal))
-        await look(containers, id);
+      for (const { id, labels } of await findContainers(docker, { [label]: undefined }, signal))
+        if (counts(labels)) await look(containers, id);
       onChange([...containers.values()]);
       retry = FIRST_RETRY_MS;
       // One look after the other: of two at a time the older could have the last word.
@@ -46,7 +50,7 @@ export async function watchContainers(docker: Docker, options: WatchOptions): Pr
       };
       const stop = opened.onOpened((id) => void lookAgain(id).catch(() => {}));
       try {
-        for await (const { id } of events) await lookAgain(id);
+        for await (const { id, attributes } of events) if (counts(attributes)) await lookAgain(id);
       } finally {
         stop();
       }
@@ -60,6 +64,10 @@ export async function watchContainers(docker: Docker, options: WatchOptions): Pr
     retry = Math.min(retry * 2, LAST_RETRY_MS);
   }
 
+  function counts(labels: Readonly<Record<string, string>>): boolean {
+    return agents === undefined || agents.includes(labels[agentLabel] ?? "");
+  }
+
   /** An event only says that something happened: what is true now is asked, and a container's address with it. */
   async function look(containers: Map<string, RoutedContainer>, id: string): Promise<void> {
     const state = await inspectContainer(docker, id, signal);
@@ -67,7 +75,7 @@ export async function watchContainers(docker: Docker, options: WatchOptions): Pr
     const starting = running && !restarting && health === "starting";
     const ready = running && !restarting && (health === "healthy" || (starting && opened.has(id)));
     if (!starting) opened.forget(id);
-    if (state && ready) containers.set(id, state);
+    if (state && ready && counts(state.labels)) containers.set(id, state);
     else containers.delete(id);
   }
 }

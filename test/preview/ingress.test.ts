@@ -78,6 +78,8 @@ onEachEngine(
     test("previews side by side answer by their names, from the start on or when they come, until they go", async () => {
       const one = await previewOf(1, { web: web("one") });
       const port = await ingressOn(docker, cleanUp);
+      const bound = () => ingressOn(docker, cleanUp, { agents: [one.owner.agent] });
+      const before = await bound();
       expect(await askHost(port, one.host)).toEqual({ status: 200, body: "one\n" });
       const two = await previewOf(2, { web: web("two"), admin: web("admin") });
       const [front, admin] = [...two.hosts.values()].map(({ host }) => host);
@@ -86,6 +88,11 @@ onEachEngine(
       expect((await askUntil(port, admin ?? "", ({ status }) => status === 200)).body).toBe("admin\n");
       expect((await askHost(port, front ?? "")).body).toBe("two\n");
       expect((await askHost(port, one.host)).body).toBe("one\n");
+      // One that is bound to an agent answers for its previews alone, whether it saw the others come or found them.
+      for (const own of [before, await bound()]) {
+        expect(await askHost(own, one.host)).toEqual({ status: 200, body: "one\n" });
+        expect((await askHost(own, front ?? "")).status).toBe(404);
+      }
       await stopEnvironment(docker, one.owner, soon(), { graceSeconds: 0 });
       expect((await askUntil(port, one.host, ({ status }) => status === 404)).body).toContain("no preview");
       expect((await askHost(port, front ?? "")).status).toBe(200);
