@@ -20,6 +20,7 @@ beforeEach(async () => {
   [ingress = 0] = await freePorts(1);
 });
 afterEach(async () => {
+  for (const remove of pretenders) await remove();
   await up?.stop();
   up = undefined;
   await run(["down", "--data-dir", root, "--nats-server", await natsServer()]);
@@ -113,6 +114,27 @@ function ask(url: string, path: string, method = "GET"): Promise<{ status: numbe
   });
 }
 
+/** A container of nobody's that asks for hosts by Traefik's labels, before everybody else. */
+async function pretender(...hosts: string[]): Promise<{ remove: () => Promise<unknown> }> {
+  const name = `pretender${process.pid}`;
+  const labels = {
+    "traefik.enable": "true",
+    [`traefik.http.routers.${name}.rule`]: hosts.map((host) => `Host(\`${host}\`)`).join(" || "),
+    [`traefik.http.routers.${name}.priority`]: "1000000",
+    [`traefik.http.services.${name}.loadbalancer.server.port`]: "8080",
+  };
+  const labelled = Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+  const serves = "mkdir /www; echo foreign > /www/index.html; exec httpd -f -p 8080 -h /www";
+  await docker(engine, ["run", "-d", "--rm", "--name", name, ...labelled, "busybox", "sh", "-c", serves]);
+  const remove = async () => {
+    pretenders.delete(remove);
+    await docker(engine, ["rm", "-f", name]);
+  };
+  pretenders.add(remove);
+  return { remove };
+}
+const pretenders = new Set<() => Promise<unknown>>();
+
 /** Ids of what an agent has on the engine. */
 const owned = async (agent: string, ...list: string[]) =>
   (await docker(engine, [...list, "--filter", `label=sh.galley.agent=${agent}`]))
@@ -124,6 +146,8 @@ const owned = async (agent: string, ...list: string[]) =>
 test("two pull requests of the sample become two previews that answer, are found again by the next start, and go away without a trace", {
   timeout: 600_000,
 }, async () => {
+  // Somebody else's on the same engine asks for hosts of ours.
+  const foreign = await pretender("pr-1-shop.localhost", "pr-9-shop.localhost");
   up = new Up();
   const [first = "", second = ""] = await up.urls();
   expect([first, second]).toEqual([
@@ -142,6 +166,7 @@ test("two pull requests of the sample become two previews that answer, are found
   expect(JSON.parse((await ask(first, "/api/visits", "POST")).body)).toEqual({ visits: 2 });
   expect(JSON.parse((await ask(second, "/api/visits", "POST")).body)).toEqual({ visits: 1 });
   expect((await ask(first.replace("pr-1", "pr-9"), "/")).status).toBe(404);
+  await foreign.remove();
 
   // The secrets of the installation are nobody else's to read, and in no log.
   const secrets = JSON.parse(readFileSync(join(root, "secrets.json"), "utf8"));

@@ -19,8 +19,11 @@ export interface Child {
   readonly pid: number;
   /** Resolves when it has ended, with a word on how. */
   readonly ended: Promise<string>;
-  /** Resolves when `check` does with true; rejects with the end of the log when the child ends before or `timeoutMs` pass. */
-  ready(check: () => Promise<boolean>, timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when it has printed `says` (that it has its port, so that nobody else answers there) and `check` resolves with true. Rejects with the
+   * end of its log when it ends before, as `port_in_use` where another program has its port, or when `timeoutMs` pass.
+   */
+  ready(says: string, check: () => Promise<boolean>, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /** SIGTERM; SIGKILL when that does not help within `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -42,10 +45,11 @@ export function startChild({ name, command, args, env, logFile }: ChildOptions):
     name,
     pid: child.pid ?? 0,
     ended,
-    async ready(check, timeoutMs, signal) {
+    async ready(says, check, timeoutMs, signal) {
       const deadline = Date.now() + timeoutMs;
+      const isReady = async () => printed(logFile).includes(says) && (await check().catch(() => false));
       // Slower and slower: a start is mostly quick, and the server counts requests.
-      for (let pause = 50; !(await check().catch(() => false)); pause = Math.min(pause * 1.3, 1000)) {
+      for (let pause = 50; !(await isReady()); pause = Math.min(pause * 1.3, 1000)) {
         signal.throwIfAborted();
         if (over !== undefined) throw broken(`${name} ended at its start (${over})`, logFile);
         if (Date.now() > deadline) throw broken(`${name} is not ready after ${timeoutMs / 1000} s`, logFile);
@@ -69,14 +73,23 @@ export function startChild({ name, command, args, env, logFile }: ChildOptions):
 
 const shownLines = 12;
 
+/** As node, a nats-server, docker and Galley's own processes say that an address is another's. */
+const portTaken =
+  /EADDRINUSE|address already in use|port is already allocated|has the port \d+|port \d+ of \S+ is taken/i;
+
 function broken(what: string, logFile: string): GalleyError {
-  let tail = "";
-  try {
-    tail = readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-shownLines).join("\n");
-  } catch {
-    // nothing was printed
-  }
-  return new GalleyError("internal", tail === "" ? `${what}.` : `${what}:\n${tail}`, {
+  const tail = printed(logFile).trimEnd().split("\n").slice(-shownLines).join("\n");
+  const code = portTaken.test(tail) ? "port_in_use" : "internal";
+  return new GalleyError(code, tail === "" ? `${what}.` : `${what}:\n${tail}`, {
     hint: `All it said is in ${logFile}.`,
   });
+}
+
+/** Empty while nothing is. */
+function printed(logFile: string): string {
+  try {
+    return readFileSync(logFile, "utf8");
+  } catch {
+    return "";
+  }
 }

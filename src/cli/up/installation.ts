@@ -6,8 +6,8 @@ import { busImage, busInDocker, removeBusContainer } from "./bus-container.js";
 import { type Child, startChild } from "./child.js";
 import { ingressSocket, type Layout, readSecrets } from "./layout.js";
 import { endLeftovers, noteEnded, type RunState, readRunState, writeRunState } from "./leftovers.js";
-import { freePort } from "./ports.js";
-import { agentToken, localAgent, signIn } from "./sign-in.js";
+import { freePort, untilFree } from "./ports.js";
+import { enrolAgent, localAgent, signIn } from "./sign-in.js";
 
 export interface InstallationOptions {
   readonly layout: Layout;
@@ -41,21 +41,34 @@ const pullMs = 300_000;
 const drainMs = 45_000;
 const stopMs = 15_000;
 
+type Ports = RunState["ports"];
+
 /**
  * Starts bus, server, agent and ingress on this machine, each in a process of its own and by the same commands that compose runs.
- * Throws the first failure, with everything stopped again.
+ * Throws the first failure, with everything stopped again. A port that another program takes before they have it is no failure.
  */
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { layout, signal, say } = options;
   const before = readRunState(layout);
   if (before) await endLeftovers(layout, before, signal);
+  return await untilFree(
+    async () =>
+      startOn(
+        {
+          ingress: await freePort(options.port || (before?.ports.ingress ?? 8000)),
+          server: await freePort(before?.ports.server ?? 8001),
+          bus: await freePort(before?.ports.bus ?? 8002),
+        },
+        options,
+      ),
+    () => say("another program has taken a port meanwhile: starting again with others"),
+  );
+}
+
+async function startOn(ports: Ports, options: InstallationOptions): Promise<Installation> {
+  const { layout, signal, say } = options;
   const image = busImage(options.natsServer);
   if (image) await removeBusContainer(layout, options.env);
-  const ports = {
-    ingress: await freePort(options.port || (before?.ports.ingress ?? 8000)),
-    server: await freePort(before?.ports.server ?? 8001),
-    bus: await freePort(before?.ports.bus ?? 8002),
-  };
   const children: Child[] = [];
   const state = (): RunState => ({ pid: process.pid, children: children.map(({ pid }) => pid), ports });
   const start = (name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv) => {
@@ -66,7 +79,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     return child;
   };
   const galley = (name: string, args: readonly string[], env: NodeJS.ProcessEnv) =>
-    start(name, process.execPath, [options.command, ...args], { ...options.env, ...env });
+    start(name, process.execPath, [options.command, ...args], {
+      ...options.env,
+      ...logLevel(options.env),
+      ...env,
+    });
   const stop = async () => {
     // The agent first: what it still has to say passes the others.
     for (const name of ["the agent", "the ingress", "the server", "the bus"]) {
@@ -85,7 +102,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       ? busInDocker(layout, image, ports.bus, config)
       : { command: options.natsServer, args: ["--config", config] };
     const bus = start("bus", command, args, options.env);
-    await bus.ready(() => listens(ports.bus), image ? pullMs : startMs, signal);
+    await bus.ready("Server is ready", () => listens(ports.bus), image ? pullMs : startMs, signal);
     const server = galley("server", ["server"], {
       GALLEY_DATA_DIR: layout.server,
       GALLEY_MASTER_KEY: secrets.masterKey,
@@ -96,14 +113,15 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       GALLEY_INGRESS_PORT: String(ports.ingress),
       GALLEY_ALLOW_LOCAL_REPOSITORIES: "true",
     });
-    await server.ready(() => answers(`${url}/readyz`), startMs, signal);
+    await server.ready("the server listens", () => answers(`${url}/readyz`), startMs, signal);
     const api = await signIn(layout, url, signal);
     say("starting the agent and the ingress");
     const socket = ingressSocket(layout);
+    const enrolled = await enrolAgent(layout, api);
     const agent = galley("agent", ["agent", "run"], {
       GALLEY_CONTROL_PLANE_URL: url,
       GALLEY_NATS_URL: natsUrl,
-      GALLEY_AGENT_TOKEN: await agentToken(layout, api),
+      GALLEY_AGENT_TOKEN: enrolled.token,
       GALLEY_DATA_DIR: layout.agent,
       GALLEY_HEALTH_PORT: "0",
       GALLEY_ALLOW_LOCAL_REPOSITORIES: "true",
@@ -116,11 +134,16 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     });
     const ingress = galley(
       "ingress",
-      ["ingress", "--port", String(ports.ingress), "--waking", `http://127.0.0.1:${ports.server}`],
+      [
+        ...["ingress", "--port", String(ports.ingress), "--waking", `http://127.0.0.1:${ports.server}`],
+        // Others on this engine may have previews of the same names.
+        ...["--agent", enrolled.id],
+      ],
       { GALLEY_INGRESS_SOCKET: socket ?? "" },
     );
-    await ingress.ready(() => listens(ports.ingress), startMs, signal);
+    await ingress.ready("the ingress listens", () => listens(ports.ingress), startMs, signal);
     await agent.ready(
+      "the agent is ready",
       async () => {
         const { agents } = await api.get("/agents", agentsAnswer);
         return agents.some(({ name, online }) => name === localAgent && online);
@@ -138,6 +161,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     await stop();
     throw error;
   }
+}
+
+/** They say when they are ready, whatever the user wants to read of them. */
+function logLevel({ GALLEY_LOG_LEVEL: level }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { GALLEY_LOG_LEVEL: level === "debug" || level === "trace" ? level : "info" };
 }
 
 /** Writes the configuration of the bus, drawing its keys at the first run. */

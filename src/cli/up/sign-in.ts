@@ -45,14 +45,14 @@ export async function signIn(layout: Layout, url: string, signal: AbortSignal): 
 
 export const localAgent = "local";
 
-/** The bootstrap token of this machine's agent, made at the first run. */
-export async function agentToken(layout: Layout, api: Api): Promise<string> {
+/** This machine's agent, made at the first run: its id, and the bootstrap token that it begins with. */
+export async function enrolAgent(layout: Layout, api: Api): Promise<{ id: string; token: string }> {
   const known: LocalSecrets = readSecrets(layout);
   const { agents } = await api.get("/agents", agentsAnswer);
   const agent = agents.find(({ name }) => name === localAgent);
-  if (agent && known.agentToken) return known.agentToken;
+  if (agent && known.agentToken) return { id: agent.id, token: known.agentToken };
   const path = agent ? `/agents/${agent.id}/rotate` : "/agents";
   const { body } = await api.send("POST", path, agent ? {} : { name: localAgent }, newAgentAnswer);
   writeSecrets(layout, { ...known, agentToken: body.token });
-  return body.token;
+  return { id: body.agent.id, token: body.token };
 }
