@@ -178,6 +178,7 @@ onEachEngine(
     test("nobody is sent to a new version before all of its services are up", async () => {
       const { port, host, deploy, containers, moved } = await previewOn(engine, docker);
       await deploy({ web: quick("one") }, fast);
+      await askUntil(port, host, ({ status }) => status === 200);
       const late = { ...quick("late"), kind: "api", health: { path: "/none", timeout: 4 } };
       // Its own health check succeeds at once, and says nothing of the other.
       const version = checked({ web: quick("two"), late }, wgetAsks);
