@@ -1,10 +1,10 @@
 import type { ServiceBuild } from "../manifest.js";
 import type { Located, LocatedMap } from "../text/located.js";
+import { literalText } from "../text/template.js";
 import { valueOfName } from "./environment.js";
 import { buildKeys, checkKeys } from "./keys.js";
 import { pathOf, type Scope } from "./scope.js";
 import { itemsOf, mapOf, pairsOf, textOf } from "./values.js";
-import { literalText } from "./variables.js";
 
 /** `build` of a service. */
 export function buildOf(

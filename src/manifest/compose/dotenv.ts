@@ -1,5 +1,5 @@
 import type { Findings } from "../text/findings.js";
-import { type LookUp, parseTemplate, resolveTemplate } from "../text/template.js";
+import { escapeDollars, type LookUp, literalText, parseTemplate, resolveTemplate } from "../text/template.js";
 
 /** Characters of one value: `A=${B}${B}` and its like multiply. */
 const longestValue = 64 * 1024;
@@ -7,7 +7,8 @@ const mostVariables = 1_000;
 
 /**
  * Reads the text of an env file: `NAME=value`, `export NAME=value`, `NAME` alone for a value from outside; comments; quotes, of which
- * double ones know `\n`, `\t`, `\"`, `\\` and may span lines. `${NAME}` is put in everywhere but in single quotes.
+ * double ones know `\n`, `\t`, `\"`, `\\` and may span lines. `${NAME}` is put in everywhere but in single quotes, and stays where its value
+ * comes later: all values are templates.
  *
  * @param raw values are taken as they are
  */
@@ -35,11 +36,12 @@ export function parseEnvFile(
     }
     if (rest === undefined) {
       const outside = lookUp(name);
-      if (typeof outside === "string") values.set(name, outside);
+      if (typeof outside === "string") values.set(name, escapeDollars(outside));
+      else if (outside) values.set(name, "template" in outside ? outside.template : `\${${name}}`);
       continue;
     }
     if (raw) {
-      values.set(name, rest);
+      values.set(name, escapeDollars(rest));
       continue;
     }
     const read = readValue(rest.trimStart(), lines, at);
@@ -55,10 +57,13 @@ export function parseEnvFile(
     }
     const value =
       typeof pieces === "string"
-        ? pieces
+        ? escapeDollars(pieces)
         : resolveTemplate(pieces, {
-            asTemplate: false,
-            lookUp: (wanted) => values.get(wanted) ?? lookUp(wanted),
+            asTemplate: true,
+            lookUp: (wanted) => {
+              const template = values.get(wanted);
+              return template === undefined ? lookUp(wanted) : (literalText(template) ?? { template });
+            },
             onUnset: (wanted) => {
               findings.warn(place, `the variable ${wanted} is not set; taken as empty`);
               return "";

@@ -18,8 +18,7 @@ export async function environmentOf(
   const env = new Map<string, string>();
   const value = (key: string) => service.entries.get(key)?.value;
   for (const item of itemsOf(value("env_file"), `${where}.env_file`, findings, { single: true })) {
-    for (const [key, text] of await fileOf(scope, item, `${where}.env_file`))
-      env.set(key, escapeDollars(text));
+    for (const [key, text] of await fileOf(scope, item, `${where}.env_file`)) env.set(key, text);
   }
   for (const [key, { text, place }] of pairsOf(value("environment"), `${where}.environment`, findings)) {
     if (!name.test(key)) {
@@ -40,7 +39,7 @@ export async function environmentOf(
 export function valueOfName(scope: Scope, key: string, place: Place, where: string): string | undefined {
   const found = lookUpOf(scope)(key);
   if (typeof found === "string") return escapeDollars(found);
-  if (found) return `\${${key}}`;
+  if (found) return "template" in found ? found.template : `\${${key}}`;
   scope.findings.warn(place, `${where}.${key} is left out: it has no value here, and the project has none`);
   return undefined;
 }

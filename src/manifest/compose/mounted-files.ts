@@ -126,7 +126,7 @@ async function declaredContent(
     if (variables.secretNames.includes(variable)) return { secret: variable };
     const found = lookUpOf(scope)(variable);
     if (typeof found === "string") return { text: escapeDollars(found) };
-    if (found) return { text: `\${${variable}}` };
+    if (found) return { text: "template" in found ? found.template : `\${${variable}}` };
     if (!variables.secretsKnown) return later(environment, variable);
     return void findings.problem(
       environment.place,

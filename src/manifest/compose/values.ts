@@ -1,6 +1,6 @@
 import type { Findings } from "../text/findings.js";
 import { type Located, type LocatedMap, type Place, shown } from "../text/located.js";
-import { literalText } from "./variables.js";
+import { literalText } from "../text/template.js";
 
 /** A text that may have `${…}` for later; undefined for nothing, and for what is no text, which is a problem. */
 export function templateOf(

@@ -160,3 +160,40 @@ test("variables that multiply are stopped before they fill the memory", async ()
   });
   expect(problems[0]).toBe("web.env:3: C is longer than 65536 characters with its variables");
 });
+
+test("values of the deployment and secrets stand in env files, too, and in what is made of those", async () => {
+  const manifest = await read(
+    {
+      "compose.yaml": lines(
+        "services:",
+        "  web:",
+        "    image: a",
+        "    ports: [80]",
+        "    env_file: web.env",
+        "    environment: { AGAIN: '${HOME_PAGE}', ELSE: '${HOME_PAGE:-none}', SET: '${HOME_PAGE:+yes}', ADDRESS: }",
+      ),
+      ".env": "HOME_PAGE=$GALLEY_PREVIEW_URL_web/home\nADDRESS='${literal}'\n",
+      "web.env": lines(
+        "API=${GALLEY_PREVIEW_URL_web}/api",
+        "DATABASE=postgres://u:${DB_PASSWORD:-p}@db/x",
+        "BOTH=$API and ${DATABASE}",
+        "DB_PASSWORD",
+        "PRICE='$5'",
+      ),
+    },
+    { secretNames: ["DB_PASSWORD"] },
+  );
+  const values = { GALLEY_PREVIEW_URL_web: "http://pr-1" };
+  const { services } = interpolate(manifest, { values, secrets: { DB_PASSWORD: "s$1" } });
+  expect(services[0]?.env).toEqual({
+    API: "http://pr-1/api",
+    DATABASE: "postgres://u:s$1@db/x",
+    BOTH: "http://pr-1/api and postgres://u:s$1@db/x",
+    DB_PASSWORD: "s$1",
+    PRICE: "$5",
+    AGAIN: "http://pr-1/home",
+    ELSE: "http://pr-1/home",
+    SET: "yes",
+    ADDRESS: "${literal}",
+  });
+});

@@ -1,6 +1,6 @@
 import type { Findings } from "../text/findings.js";
 import type { Located } from "../text/located.js";
-import { type LookUp, parseTemplate, resolveTemplate } from "../text/template.js";
+import { type LookUp, literalText, parseTemplate, resolveTemplate } from "../text/template.js";
 
 /** Characters of one text with its variables. */
 const longest = 64 * 1024;
@@ -8,7 +8,7 @@ const longest = 64 * 1024;
 export interface KnownVariables {
   /** The project's: they win. */
   readonly given: Readonly<Record<string, string>>;
-  /** From `.env` and its like, the first wins. */
+  /** From `.env` and its like, as templates; the first wins. */
   readonly files: readonly ReadonlyMap<string, string>[];
   /** Known by name alone until the deployment. */
   readonly secretNames: readonly string[];
@@ -20,7 +20,10 @@ export interface KnownVariables {
 export function lookUpIn({ given, files, secretNames }: KnownVariables): LookUp {
   return (name) => {
     if (Object.hasOwn(given, name)) return given[name];
-    for (const file of files) if (file.has(name)) return file.get(name);
+    for (const file of files) {
+      const template = file.get(name);
+      if (template !== undefined) return literalText(template) ?? { template };
+    }
     return secretNames.includes(name) || name.startsWith("GALLEY_") ? { later: true } : undefined;
   };
 }
@@ -60,10 +63,4 @@ export function withVariables(located: Located, lookUp: LookUp, findings: Findin
   if (text.length <= longest) return { ...located, value: text, text };
   findings.problem(place, `is longer than ${longest} characters with its variables`);
   return { ...located, value: "", text: "" };
-}
-
-/** What a template says where nothing may come later; undefined where something does. */
-export function literalText(template: string): string | undefined {
-  if (/\$\{/.test(template.replaceAll("$$", ""))) return undefined;
-  return template.replaceAll("$$", "$");
 }

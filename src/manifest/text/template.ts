@@ -91,8 +91,19 @@ function readVariable(parser: Parser, depth: number): Piece {
 /** A text that stands for itself in a template. */
 export const escapeDollars = (text: string): string => text.replaceAll("$", "$$$$");
 
-/** What a template is made of: `later` for a name whose value is not known yet, undefined for one that has none. */
-export type LookUp = (name: string) => string | { readonly later: true } | undefined;
+/**
+ * What a template is made of: `later` for a name whose value is not known yet, `template` for one whose value has such names in it,
+ * undefined for one that has none.
+ */
+export type LookUp = (
+  name: string,
+) => string | { readonly later: true } | { readonly template: string } | undefined;
+
+/** What a template says where nothing may come later; undefined where something does. */
+export function literalText(template: string): string | undefined {
+  if (/\$\{/.test(template.replaceAll("$$", ""))) return undefined;
+  return template.replaceAll("$$", "$");
+}
 
 export interface Resolving {
   readonly lookUp: LookUp;
@@ -113,6 +124,8 @@ export function resolveTemplate(pieces: readonly Piece[], how: Resolving): strin
       const { name, operator = "", argument } = piece;
       const value = how.lookUp(name);
       const inner = () => resolveTemplate(argument, how);
+      if (typeof value === "object" && "template" in value)
+        return operator.endsWith("+") ? inner() : value.template;
       if (typeof value === "object") return `\${${name}${operator}${operator === "" ? "" : inner()}}`;
       const set = value !== undefined && !(operator.startsWith(":") && value === "");
       if (operator.endsWith("-")) return set ? plain(value) : inner();
