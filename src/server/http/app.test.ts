@@ -56,6 +56,7 @@ async function server(options: { limits?: RateLimits; database?: () => Promise<v
         },
         ({ body }) => ({ name: body.name }),
       );
+      api.get("/asleep", { config: { access: "public", rateLimit: api.previewLimit } }, () => ({}));
       api.post("/guess", { config: { access: "public", rateLimit: api.guessLimit } }, () => ({}));
       api.get("/fault", publicAccess, () => {
         throw new TypeError("hunter2 is undefined");
@@ -264,6 +265,14 @@ test("too many requests of an address to paths that are not there are refused, t
   const statuses: number[] = [];
   for (let n = 0; n < 4; n++) statuses.push((await app.inject({ url: `/wp-admin/${n}` })).statusCode);
   expect(statuses).toEqual([404, 404, 404, 429]);
+});
+
+test("who asks for a preview that sleeps uses up nothing of what the API takes from their address", async () => {
+  const { app } = await server({ limits: { perMinute: 2 } });
+  const statuses: number[] = [];
+  for (const url of ["/asleep", "/asleep", "/asleep", "/read", "/read", "/read"])
+    statuses.push((await app.inject({ url: `/api/v1${url}` })).statusCode);
+  expect(statuses).toEqual([200, 200, 429, 401, 401, 429]);
 });
 
 test("every answer carries headers that keep browsers from doing more than they should", async () => {

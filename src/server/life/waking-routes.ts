@@ -69,7 +69,8 @@ export function wakingRoutes(app: App, deps: WakingDeps): void {
     // Bodies are left where they are, whatever they are.
     own.removeAllContentTypeParsers();
     own.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    own.all(previewPath, { ...anybody, schema: { hide: true } }, async (request, reply: FastifyReply) => {
+    const options = { config: { ...anybody.config, rateLimit: app.previewLimit }, schema: { hide: true } };
+    own.all(previewPath, options, async (request, reply: FastifyReply) => {
       const { status, headers, body } = await answerFor(request, reply);
       // What of a body was not read would be taken for the next request.
       if (request.headers["content-length"] || request.headers["transfer-encoding"])
