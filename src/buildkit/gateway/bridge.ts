@@ -34,6 +34,16 @@ export class Bridge {
     return await this.#solve({ frontend, frontendOpt: attrs }, signal);
   }
 
+  /** Loads a graph without running it. @returns the id of what it will result in, empty for the empty tree */
+  async loadDefinition(
+    definition: pb.Definition.Init,
+    cacheImports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[],
+    signal: AbortSignal,
+  ): Promise<string> {
+    const imports = cacheImports.map(({ type, attrs }) => ({ type, attrs: { ...attrs } }));
+    return (await this.#solve({ definition, cacheImports: imports }, signal))?.ref?.id ?? "";
+  }
+
   /** Loads a graph and runs it. @returns the id of the resulting tree, empty for the empty tree. */
   async solveDefinition(definition: pb.Definition.Init, signal: AbortSignal): Promise<string> {
     const result = await this.#solve({ definition, evaluate: true }, signal);

@@ -4,8 +4,9 @@ import { isServiceError } from "../control/rpc-error.js";
 import { Bridge, type FrontendResult } from "../gateway/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
 import { type BuildGraph, graphOf } from "./graph.js";
+import { type HostNameOf, withHostNames } from "./host-names.js";
 import { sourceMapOf } from "./source-map.js";
-import type { StepSourceMap } from "./types.js";
+import type { CacheEntry, StepSourceMap } from "./types.js";
 
 const unknownCode = 2;
 const unavailable = 14;
@@ -32,6 +33,9 @@ export async function playFrontend(
   told: {
     readonly onSourceMap: (map: StepSourceMap) => void;
     readonly onGraph?: ((graph: BuildGraph) => Promise<void> | void) | undefined;
+    readonly hostNameOf?: HostNameOf | undefined;
+    /** As the frontend has them in its attributes. */
+    readonly cacheImports?: readonly CacheEntry[] | undefined;
   },
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, Uint8Array>> | undefined> {
@@ -41,6 +45,10 @@ export async function playFrontend(
     let result: FrontendResult | undefined;
     try {
       result = await bridge.solveFrontend(frontend, attrs, signal);
+      if (told.hostNameOf)
+        result = await withHostNames(result, told.hostNameOf, (definition) =>
+          bridge.loadDefinition(definition, told.cacheImports ?? [], signal),
+        );
     } catch (error) {
       if (!isServiceError(error) || signal.aborted) throw error;
       if (error.code === unavailable) return undefined;

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { pb } from "../../../proto/index.js";
 import type { FrontendResult } from "../gateway/index.js";
+import { changeOps, digestOf } from "./changed-steps.js";
 
 /** What a build is made of, as its frontend has put it together, before anything of it runs. */
 export interface BuildGraph {
@@ -38,6 +38,8 @@ export interface GraphStep {
   /** What lies beneath the root of an `exec`. */
   readonly root: GraphInput | undefined;
   readonly caches: readonly CacheMountUse[];
+  /** An `exec` that is given secrets or a key agent, whose values are no part of what BuildKit knows it by. */
+  readonly confidential: boolean;
   /** `docker-image://…`, `local://…` of a `source`. */
   readonly source: string | undefined;
   /** Paths that a `file` step copies, by the input they are taken from. */
@@ -90,28 +92,17 @@ export function graphOf(result: FrontendResult | undefined): BuildGraph | undefi
 
 /** The result of a local source is known by the session that it came with, and only another one makes the engine look at its files. */
 function withoutSession({ def }: pb.Definition): SolvedAgain {
-  const renamed = new Map<string, string>();
-  const runs = new Set<string>();
-  // Inputs stand before those that use them.
-  const ops = def.map((bytes) => {
-    const op = pb.Op.decode(bytes);
-    const inputs = op.inputs.map((input) => ({
-      ...input,
-      digest: renamed.get(input.digest) ?? input.digest,
-    }));
-    const { "local.session": session, ...attrs } = op.source?.attrs ?? {};
-    const source = session === undefined || op.source === null ? undefined : { ...op.source, attrs };
-    const same = source === undefined && op.inputs.every(({ digest }) => !renamed.has(digest));
-    const written = same ? bytes : pb.Op.encode({ ...op, inputs, ...(source && { source }) }).finish();
-    if (!same) renamed.set(digestOf(bytes), digestOf(written));
-    if (op.exec) runs.add(digestOf(written));
-    return written;
+  const { ops } = changeOps(def, ({ source }) => {
+    const { "local.session": session, ...attrs } = source?.attrs ?? {};
+    return session === undefined || source === null ? undefined : { source: { ...source, attrs } };
   });
+  const runs = new Set(ops.filter((op) => pb.Op.decode(op).exec !== null).map(digestOf));
   const metadata = Object.fromEntries(ops.map((op) => [digestOf(op), {}]));
-  return { definition: pb.Definition.encode({ def: ops, metadata }).finish(), runs };
+  return { definition: pb.Definition.encode({ def: [...ops], metadata }).finish(), runs };
 }
 
-function stepOf(digest: string, op: pb.Op, name: string): GraphStep {
+/** @param name of its metadata; empty for none */
+export function stepOf(digest: string, op: pb.Op, name: string): GraphStep {
   const { exec, file, source } = op;
   const inputs = op.inputs.map((input) => ({ digest: input.digest, index: Number(input.index) }));
   const mounts = exec?.mounts ?? [];
@@ -137,6 +128,9 @@ function stepOf(digest: string, op: pb.Op, name: string): GraphStep {
         },
       ];
     }),
+    confidential:
+      mounts.some(({ mountType }) => mountType === pb.MountType.SECRET || mountType === pb.MountType.SSH) ||
+      (exec?.secretEnv.length ?? 0) > 0,
     source: source?.identifier,
     copies: (file?.actions ?? []).flatMap((action) => {
       const from = inputs[Number(action.secondaryInput)];
@@ -170,8 +164,4 @@ function partOf(known: ReadonlyMap<string, Known>, step: GraphInput): pb.Definit
   }
   const terminal = pb.Op.encode({ inputs: [{ digest: step.digest, index: step.index }] }).finish();
   return { def: [...def, terminal], metadata: { ...metadata, [digestOf(terminal)]: {} } };
-}
-
-function digestOf(op: Uint8Array): string {
-  return `sha256:${createHash("sha256").update(op).digest("hex")}`;
 }

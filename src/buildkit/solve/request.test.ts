@@ -9,7 +9,7 @@ const { Result } = moby.buildkit.v1.frontend;
 const sent = (options: SolveOptions, throughGateway = false) =>
   SolveRequest.decode(
     SolveRequest.encode(
-      solveRequest(options, "ref", "session", frontendAttrsOf(options), throughGateway),
+      solveRequest(options, "ref", "session", frontendAttrsOf(options, throughGateway), throughGateway),
     ).finish(),
   );
 
@@ -109,4 +109,14 @@ test("indexes and lines that point nowhere are passed over", () => {
   };
   const map = mapOf({ ref: { id: "r", def } });
   expect(map?.steps.size).toBe(0);
+});
+
+test("where the graph is not seen, all steps get the host name that some of them would have had", () => {
+  const options = {
+    frontendAttrs: { "build-arg:BUILDKIT_SANDBOX_HOSTNAME": "build-base" },
+    hostNames: { of: () => "build-fork", otherwise: "build-fork" },
+  };
+  const name = (throughGateway: boolean) =>
+    sent(options, throughGateway).frontendAttrs["build-arg:BUILDKIT_SANDBOX_HOSTNAME"];
+  expect([name(true), name(false)]).toEqual(["build-base", "build-fork"]);
 });

@@ -6,9 +6,13 @@ type SolveRequest = moby.buildkit.v1.SolveRequest.Init;
 /**
  * The frontend's attributes with the cache imports among them: a frontend reads `cache-imports` and ignores
  * SolveRequest.Cache.Imports, without a word. BuildKit's JSON has Go's field names.
+ *
+ * @param throughGateway the graph is seen before it runs; otherwise host names cannot be given to single steps
  */
-export function frontendAttrsOf(options: SolveOptions): Record<string, string> {
+export function frontendAttrsOf(options: SolveOptions, throughGateway: boolean): Record<string, string> {
   const attrs = { ...options.frontendAttrs };
+  if (options.hostNames && !throughGateway)
+    attrs["build-arg:BUILDKIT_SANDBOX_HOSTNAME"] = options.hostNames.otherwise;
   const imports = options.cacheImports ?? [];
   if (imports.length > 0) {
     attrs["cache-imports"] = JSON.stringify(imports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })));

@@ -59,7 +59,7 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
   if (options.signal?.aborted) onAbort();
   try {
     const gateway = run.useGateway && canUseGateway(run);
-    const attrs = frontendAttrsOf(options);
+    const attrs = frontendAttrsOf(options, gateway);
     const request = solveRequest(options, ref, session.id, attrs, gateway);
     const answer = unary(calls.client, Control.methods.Solve, request, { signal: cancel.signal });
     const registries = watchRegistries(options.metadataTimeoutMs ?? metadataTimeoutMs, () =>
@@ -76,7 +76,12 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
           ref,
           "dockerfile.v0",
           attrs,
-          { onSourceMap: run.onSourceMap, onGraph: options.onGraph },
+          {
+            onSourceMap: run.onSourceMap,
+            onGraph: options.onGraph,
+            hostNameOf: options.hostNames?.of,
+            cacheImports: options.cacheImports,
+          },
           cancel.signal,
         )
       : Promise.resolve({});

@@ -3,6 +3,7 @@ import type { ContextTree } from "../fsutil/tree.js";
 import type { SolveStatus } from "../progress/types.js";
 import type { SessionService } from "../session/service.js";
 import type { BuildGraph } from "./graph.js";
+import type { HostNameOf } from "./host-names.js";
 
 /** One result of a solve, in BuildKit's words. `type` names the exporter, `attrs` are handed to it as they are. */
 export interface ExportEntry {
@@ -69,6 +70,11 @@ export interface SolveOptions {
    * asked through the gateway (another frontend, `sourceMap: false`, a very large Dockerfile).
    */
   readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
+  /**
+   * Host names of single steps, before `onGraph`. A host name is part of what BuildKit knows a step by: with another one its result is
+   * neither taken from others nor theirs to take. `otherwise`: of all steps, where the graph is not seen (as above).
+   */
+  readonly hostNames?: { readonly of: HostNameOf; readonly otherwise: string };
   readonly signal?: AbortSignal;
 }
 
