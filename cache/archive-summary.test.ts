@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { pack } from "tar-stream";
 import { expect, test } from "vitest";
 import { ArchiveReader } from "./archive-summary.js";
+import { tarHeader } from "./tar-entry.js";
 
 async function archive(fill: (tar: ReturnType<typeof pack>) => void): Promise<Buffer> {
   const tar = pack();
@@ -36,6 +37,19 @@ test("Directories are summed up to three levels, the largest first, however the 
       { path: "a/b/c", bytes: 5_000, files: 1 },
     ]);
   }
+});
+
+test("A hundred thousand tiny files are counted, and what is said of them stays short.", () => {
+  const reader = new ArchiveReader();
+  const most = 100_000;
+  for (let at = 0; at < most; at += 1) {
+    reader.pass(tarHeader(`./d${at}/e${at}/f${at}`, 1));
+    reader.pass(Buffer.alloc(512));
+  }
+  const { entries, directories } = reader.summary();
+  expect(entries).toBe(most);
+  expect(directories[0]).toEqual({ path: ".", bytes: most, files: most });
+  expect(directories.length).toBeLessThanOrEqual(200);
 });
 
 test("What is no archive is counted and harms nobody.", () => {

@@ -6,7 +6,7 @@ import { openMount } from "./mount-process.js";
 import type { CachePlaces } from "./places.js";
 import { withLock } from "./repository-lock.js";
 import type { CacheScope } from "./scope.js";
-import { readStoredMount, storeArchive, writeStoredMount } from "./stored-mount.js";
+import { mostUnpacked, readStoredMount, storeArchive, writeStoredMount } from "./stored-mount.js";
 import { sweep } from "./stored-sweep.js";
 
 export interface KeepOptions {
@@ -37,7 +37,7 @@ export async function keepMount(
     { services: helper.services, sharedKey: "galley-helper", signal },
     async (gateway) => {
       const opened = await openMount(gateway, await helper.load(gateway, graph, step), graph, mount.use);
-      const fingerprint = await opened.fingerprint();
+      const fingerprint = await opened.fingerprint(mostUnpacked(share));
       if (fingerprint === undefined) return undefined;
       for (const name of scope.readsFrom)
         if ((await readStoredMount(places.mount(name, mount.id)))?.fingerprint === fingerprint)

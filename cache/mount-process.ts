@@ -5,8 +5,13 @@ import type { HelperRoot } from "./helper.js";
 
 /** A cache mount in BuildKit, reached through a process beside builds. */
 export interface MountProcess {
-  /** A digest of names, kinds, sizes, times and owners of everything in it; undefined for an empty one. */
-  fingerprint(): Promise<string | undefined>;
+  /**
+   * A digest of names, kinds, sizes, times and owners of everything in it; undefined for an empty one.
+   *
+   * @param most bytes of one file. A sparse file of a terabyte takes no room, and would be read for an hour
+   * @throws GalleyError cache_too_large
+   */
+  fingerprint(most?: number): Promise<string | undefined>;
   archive(signal: AbortSignal): AsyncIterable<Buffer>;
   fill(archive: AsyncIterable<Uint8Array>): Promise<void>;
   empty(): Promise<void>;
@@ -52,18 +57,22 @@ export async function openMount(
     }
   };
   return {
-    async fingerprint() {
+    async fingerprint(most = Number.MAX_SAFE_INTEGER) {
       const out = collector();
       // Times of directories do not count: they do not survive being unpacked.
       const script = [
         `{ $Bfind ${where} ! -type d -exec $Bstat -c '%n %f %s %Y %u %g' {} + ;`,
         `$Bfind ${where} -mindepth 1 -type d -exec $Bstat -c '%n %f %u %g' {} + ; } | $Bsort | $Bsha256sum;`,
-        `$Bfind ${where} -mindepth 1 | $Bhead -n 1 | $Bwc -l`,
+        `$Bfind ${where} -mindepth 1 | $Bhead -n 1 | $Bwc -l;`,
+        `$Bfind ${where} -type f -size +${most}c | $Bhead -n 1 | $Bwc -l`,
       ].join(" ");
       await run(script, { stdout: out.sink });
-      const [, digest, count] = /^([0-9a-f]{64})\s[^\n]*\n\s*(\d+)/.exec(out.text()) ?? [];
+      const [, digest, count, large] =
+        /^([0-9a-f]{64})\s[^\n]*\n\s*(\d+)\s*\n\s*(\d+)/.exec(out.text()) ?? [];
       if (digest === undefined)
         throw new GalleyError("engine_error", "A cache mount could not be looked at.");
+      if (large !== "0")
+        throw new GalleyError("cache_too_large", `A file in a cache mount is larger than ${most} bytes.`);
       return count === "0" ? undefined : digest;
     },
     async *archive(signal) {

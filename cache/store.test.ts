@@ -101,6 +101,19 @@ test("An archive without end is given up before it fills the disk.", async () =>
   expect(read).toBeLessThan(60_000_000);
 });
 
+test("An archive that packs into nothing is given up as well, before it takes for ever.", async () => {
+  const chunks = chunkStore(join(folder, "chunks"));
+  let read = 0;
+  const zeros = (async function* () {
+    for (const piece = Buffer.alloc(1_000_000); ; ) {
+      read += piece.length;
+      yield piece;
+    }
+  })();
+  await expect(storeArchive(zeros, chunks, 1_000_000)).rejects.toMatchObject({ code: "cache_too_large" });
+  expect(read).toBeLessThan(40_000_000);
+});
+
 test("What is no stored mount is removed, and counts as none.", async () => {
   const path = join(folder, "mount.json");
   await writeStoredMount(path, stored([{ digest: "a".repeat(64), size: 1 }]));

@@ -23,6 +23,9 @@ export interface StoredMount {
 /** Chunks that are packed at once. */
 const atOnce = 3;
 
+/** What is packed well may still be much: sixteen times the room is no cache but a way to fill memory and time. */
+export const mostUnpacked = (mostBytes: number): number => mostBytes * 16;
+
 /** Files an archive's chunks. @throws GalleyError cache_too_large, and what the disk says: what was written is found by the next sweep */
 export async function storeArchive(
   archive: AsyncIterable<Uint8Array>,
@@ -40,8 +43,7 @@ export async function storeArchive(
   let written = 0;
   let size = 0;
   const requireRoom = () => {
-    // What is packed well may still be much: sixteen times the room is no cache but a way to fill memory and time.
-    if (written <= mostBytes && size <= mostBytes * 16) return;
+    if (written <= mostBytes && size <= mostUnpacked(mostBytes)) return;
     throw new GalleyError(
       "cache_too_large",
       `It takes more than the ${mostBytes} bytes that its repository may store.`,
