@@ -36,7 +36,7 @@ export const contentName = ({ kind, digest }: MovedContent): string => `${kind}/
 export const mostManifestBytes = 256 * 1024 * 1024;
 /** A chunk on disk: what it holds, and a byte that says how. */
 const mostChunkBytes = 8 * 1024 * 1024 + 1;
-const scopeShape = /^(base|pr-[1-9]\d{0,9}|fork-(ref|pr-[1-9]\d{0,9}))$/;
+const scopeShape = /^(base|pr-[1-9]\d{0,9}|fork-(ref-[0-9a-f]{12}|pr-[1-9]\d{0,9}))$/;
 
 /**
  * Checks that a manifest is whole and leads nowhere but into its repository's folder: the file may come from anybody.

@@ -6,8 +6,9 @@ const repoKey = "github.com-acme-shop-0123456789ab";
 
 test("Pull requests of a repository share its caches, whatever their number.", () => {
   const base = cacheScope({ repoKey, pr: null, fork: false });
-  const { layers: _own, ...rest } = cacheScope({ repoKey, pr: 7, fork: false });
+  const { layers: _own, hostNames, ...rest } = cacheScope({ repoKey, pr: 7, fork: false });
   expect(base).toMatchObject(rest);
+  expect(base.hostNames.otherwise).toBe(hostNames.otherwise);
   expect(base.namespace).toBe(repoKey);
 });
 
@@ -22,6 +23,29 @@ test("A fork reads what the base has stored, and writes where nobody else reads.
     expect(`${scope.namespace}/`.startsWith(`${fork.namespace}/`)).toBe(false);
     expect(`${fork.namespace}/`.startsWith(`${scope.namespace}/`)).toBe(false);
   }
+});
+
+test("Forks of commits that were deployed by a name are kept apart by that name.", () => {
+  const of = (ref: string) => cacheScope({ repoKey, pr: null, ref, fork: true }).namespace;
+  expect(of("abc")).not.toBe(of("abd"));
+  expect(of("abc")).toBe(of("abc"));
+});
+
+test("Steps with cache mounts, or with secrets, have a host name of whose they are; all others that of the repository.", () => {
+  const step = (caches: number, confidential = false) =>
+    ({ caches: Array.from({ length: caches }), confidential }) as never as GraphStep;
+  const base = cacheScope({ repoKey, pr: 1, fork: false });
+  const fork = cacheScope({ repoKey, pr: 7, fork: true });
+  const other = cacheScope({ repoKey, pr: 8, fork: true });
+  expect(fork.buildArgs.BUILDKIT_SANDBOX_HOSTNAME).toBe(base.buildArgs.BUILDKIT_SANDBOX_HOSTNAME);
+  for (const scope of [base, fork, other]) expect(scope.hostNames.of(step(0))).toBeUndefined();
+  // What the frontend has given it already.
+  expect(base.hostNames.of(step(1))).toBe(base.buildArgs.BUILDKIT_SANDBOX_HOSTNAME);
+  const names = [base, fork, other].flatMap(({ hostNames: { of, otherwise } }) => {
+    expect([of(step(0, true)), otherwise]).toEqual([of(step(2)), of(step(2))]);
+    return of(step(1));
+  });
+  expect(new Set(names).size).toBe(3);
 });
 
 test("No repository can have a key that is the namespace of another one's fork.", () => {

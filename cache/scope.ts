@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BuildGraph } from "../src/buildkit/index.js";
+import type { BuildGraph, SolveOptions } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
 
 /** Whose caches a build uses. */
@@ -15,6 +15,8 @@ export interface CacheScope {
   readonly layers: { readonly own: string; readonly readsFrom: readonly string[] };
   /** What the frontend has to be given; last, so that nothing else has a say in it. */
   readonly buildArgs: Readonly<Record<string, string>>;
+  /** For the solve: whose results its steps may take, and give. */
+  readonly hostNames: NonNullable<SolveOptions["hostNames"]>;
 }
 
 const base = "base";
@@ -23,34 +25,50 @@ const base = "base";
  * Builds of a repository share its cache mounts. Code that comes from a fork reads what the repository has stored, and writes where no other
  * pull request looks: what it leaves behind is never run by anybody else.
  *
- * @param build `pr`: the number of the pull request, null for a branch; `fork`: its head is in another repository
+ * @param build `pr`: the number of the pull request, null for a branch; `ref`: what was deployed instead; `fork`: its head is in another
+ *   repository
  */
 export function cacheScope(build: {
   readonly repoKey: string;
   readonly pr: number | null;
+  readonly ref?: string;
   readonly fork: boolean;
 }): CacheScope {
-  const { repoKey, pr, fork } = build;
+  const { repoKey, pr, ref = "", fork } = build;
   const of = (own: string) => ({ own, readsFrom: own === base ? [base] : [own, base] });
+  const buildArgs = (namespace: string) => ({
+    BUILDKIT_CACHE_MOUNT_NS: namespace,
+    BUILDKIT_SANDBOX_HOSTNAME: hostName(repoKey),
+  });
   if (!fork) {
     const layers = of(pr === null ? base : `pr-${pr}`);
-    return { repoKey, namespace: repoKey, ...of(base), layers, buildArgs: buildArgsOf(repoKey, repoKey) };
+    const hostNames = hostNamesOf(repoKey);
+    return { repoKey, namespace: repoKey, ...of(base), layers, buildArgs: buildArgs(repoKey), hostNames };
   }
-  const own = `fork-${pr === null ? "ref" : `pr-${pr}`}`;
+  const own = `fork-${pr === null ? `ref-${digest(ref)}` : `pr-${pr}`}`;
   // No repository key has this character, so that no repository can be given the namespace of another one's fork.
   const namespace = `${repoKey}~${own}`;
-  return { repoKey, namespace, ...of(own), layers: of(own), buildArgs: buildArgsOf(repoKey, namespace) };
+  const hostNames = hostNamesOf(namespace);
+  return { repoKey, namespace, ...of(own), layers: of(own), buildArgs: buildArgs(namespace), hostNames };
 }
 
 /**
- * BuildKit from 0.13 on leaves the mounts' namespace out of a step's key (run on 26 and 28). What a step made of a mount that somebody has filled with
- * something bad would be the result of everybody's step with the same command, files and base. The host name is in the key on all of them. A fork
- * has its repository's, as it could not use the base's layers otherwise.
+ * BuildKit from 0.13 on leaves the mounts' namespace out of a step's key (run on 26 and 28), and everyone leaves out the values of secrets. What a
+ * step made of a mount that somebody has filled with something bad would be the result of everybody's step with the same command, files and
+ * base. The host name is in the key on all of them. Steps without such mounts have the repository's, whoever builds them: they make the same
+ * for all, and a fork could not use the base's layers otherwise. Those with them have one of their namespace.
  */
-function buildArgsOf(repoKey: string, namespace: string): Record<string, string> {
-  const name = createHash("sha256").update(repoKey).digest("hex").slice(0, 12);
-  return { BUILDKIT_CACHE_MOUNT_NS: namespace, BUILDKIT_SANDBOX_HOSTNAME: `build-${name}` };
+function hostNamesOf(namespace: string): CacheScope["hostNames"] {
+  const name = hostName(namespace);
+  return {
+    of: ({ caches, confidential }) => (caches.length > 0 || confidential ? name : undefined),
+    otherwise: name,
+  };
 }
+
+const hostName = (namespace: string): string => `build-${digest(namespace)}`;
+
+const digest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);
 
 /** Builds of these namespaces may use what a scope of a repository keeps: its own, and every fork's reads the base. */
 export function inUse(namespaces: readonly string[], repoKey: string, scope: string): boolean {

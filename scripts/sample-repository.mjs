@@ -52,7 +52,10 @@ export function sampleRepository(folder, repository, pulls = {}) {
   }
   for (const [number, { title, files }] of Object.entries(pulls)) {
     git("read-tree", main);
-    git("update-ref", `refs/pull/${number}/head`, commit(treeWith(files), title, main));
+    const head = commit(treeWith(files), title, main);
+    // A branch of the repository: a pull request without one is a fork's.
+    git("update-ref", `refs/heads/change-${number}`, head);
+    git("update-ref", `refs/pull/${number}/head`, head);
   }
   rmSync(index, { force: true });
   return repository;

@@ -19,11 +19,12 @@ const longestNote = 4_000;
  * The manifest of a job's commit with everything put in that is known of the deployment, and the addresses that it will have. What was
  * left out or guessed is told, and the Dockerfiles that were written.
  *
- * @throws manifest_not_found, manifest_invalid, config_invalid for a domain that no address fits under
+ * @throws manifest_not_found, manifest_invalid, config_invalid for a domain that no address fits under, forbidden for a fork that asks for
+ *   secrets
  */
 export async function manifestOfJob(
   job: Job,
-  source: Pick<JobSource, "commit" | "files">,
+  source: Pick<JobSource, "commit" | "files" | "fork">,
   { onNote, signal }: { readonly onNote: (text: string) => void; readonly signal: AbortSignal },
 ): Promise<{ readonly manifest: Manifest; readonly addresses: ReadonlyMap<string, PublicAddress> }> {
   const { environment, project, env, secrets, ingress } = job;
@@ -41,8 +42,46 @@ export async function manifestOfJob(
     project: project.name,
   };
   const values = { ...env, ...previewVariables(facts) };
+  const asked = new Set<string>();
+  const given = source.fork ? withheld(secrets, asked) : secrets;
   // Values of secrets are no templates: they come last.
-  return { manifest: withSecrets(interpolate(read, { values, secrets }), secrets), addresses };
+  const manifest = withSecrets(interpolate(read, { values, secrets: given }), given);
+  if (source.fork) refuseSecrets(manifest, asked, { ...job, commit: source.commit });
+  return { manifest, addresses };
+}
+
+/** The names of secrets, with nothing behind them and an ear at each. */
+function withheld(secrets: Job["secrets"], asked: Set<string>): Job["secrets"] {
+  const names: Record<string, string> = {};
+  for (const name of Object.keys(secrets)) {
+    const get = () => {
+      asked.add(name);
+      return "";
+    };
+    Object.defineProperty(names, name, { enumerable: true, get });
+  }
+  return names;
+}
+
+/** Whoever forks a repository writes the code that would read them, and the manifest that asks for them. */
+function refuseSecrets(
+  { services }: Manifest,
+  asked: ReadonlySet<string>,
+  { project, environment, ref, commit }: Job,
+): void {
+  const inFiles = services.flatMap(({ files = [] }) =>
+    files.flatMap(({ content }) => ("secret" in content ? [content.secret] : [])),
+  );
+  const names = [...new Set([...asked, ...inFiles])].sort();
+  if (names.length === 0) return;
+  const target = environment.pr === null ? `--ref ${ref}` : `--pr ${environment.pr}`;
+  throw new GalleyError(
+    "forbidden",
+    `This code is treated as a fork's, which gets no secrets of the project; its manifest asks for ${names.join(", ")}.`,
+    {
+      hint: `Read what it does with them; if it may have them: galley deploy ${project.name} ${target} --commit ${commit} --no-fork`,
+    },
+  );
 }
 
 function notesOf({ warnings = [], services }: Manifest): string[] {

@@ -7,6 +7,8 @@ import { type CommitFiles, type Mirror, type Mirrors, openCommitFiles, openSourc
 export interface JobSource {
   /** Full id. */
   readonly commit: string;
+  /** The code comes from a fork, or may do so. */
+  readonly fork: boolean;
   readonly files: CommitFiles;
   /** The files below a directory as a build context, complete with submodules and LFS objects. The caller closes it. */
   context(directory: string, signal: AbortSignal): Promise<ContextTree>;
@@ -14,7 +16,7 @@ export interface JobSource {
 }
 
 export type OpenJobSource = (
-  job: Pick<Job, "project" | "ref" | "commit">,
+  job: Pick<Job, "project" | "ref" | "commit" | "fork">,
   options: { readonly signal: AbortSignal; readonly onNote: (text: string) => void },
 ) => Promise<JobSource>;
 
@@ -29,10 +31,13 @@ export function jobSources(mirrors: Mirrors): OpenJobSource {
       phase = progress.phase;
       if (phase === "receiving") onNote(`fetching ${job.ref}`);
     };
+    const fork = forkOf(mirror, job, { signal, onNote });
     const commit = await fetchCommit(mirror, job, { signal, onProgress });
+    const isFork = await fork(commit);
     const files = openCommitFiles(mirror.path, commit);
     return {
       commit,
+      fork: isFork,
       files,
       context: (directory, ended) =>
         openSource({
@@ -43,6 +48,27 @@ export function jobSources(mirrors: Mirrors): OpenJobSource {
         }),
       close: () => files.close(),
     };
+  };
+}
+
+/** Who has asked may know; else it is a fork's unless the repository itself has it. */
+function forkOf(
+  mirror: Mirror,
+  { fork, commit }: Pick<Job, "fork" | "commit">,
+  { signal, onNote }: { readonly signal: AbortSignal; readonly onNote: (text: string) => void },
+): (commit: string) => Promise<boolean> {
+  if (fork !== undefined) return async () => fork;
+  const isOwn = mirror.ownership({ commit, signal });
+  return async (fetched) => {
+    try {
+      if (await isOwn(fetched)) return false;
+      onNote("no branch or tag of the repository has this commit: it is treated as a fork's");
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = error instanceof Error ? error.message : String(error);
+      onNote(`treated as a fork's, as the branches of the repository cannot be listed: ${why}`);
+    }
+    return true;
   };
 }
 

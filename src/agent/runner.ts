@@ -151,7 +151,7 @@ interface Progress {
 }
 
 async function deploy(
-  job: Job,
+  asked: Job,
   options: RunnerOptions,
   { tell, signal }: RunOptions,
   progress: Progress,
@@ -164,7 +164,9 @@ async function deploy(
     client ??= BuildKitClient.connect(undefined, { env: options.env, signal });
     return client;
   };
-  const source = await options.openSource(job, { signal, onNote: note });
+  const source = await options.openSource(asked, { signal, onNote: note });
+  // From here on nobody can give away what it may not have.
+  const job = { ...asked, fork: source.fork, ...(source.fork ? { secrets: {} } : {}) };
   try {
     progress.commit = source.commit;
     const { author, subject } = await source.files.about(signal);
@@ -176,7 +178,7 @@ async function deploy(
       subject: cut(subject),
       author: cut(author),
     });
-    const { manifest, addresses } = await manifestOfJob(job, source, { onNote: note, signal });
+    const { manifest, addresses } = await manifestOfJob(asked, source, { onNote: note, signal });
     progress.addresses = addresses;
     const logins = registryLogins(job.registries, async (registry, ended) =>
       (await buildkit()).takesPlainHttp(registry, ended),
@@ -185,7 +187,7 @@ async function deploy(
       docker,
       images: options.inputImages,
       files: source.files,
-      scope: [options.agent, job.project.id],
+      ...keyScopes(options.agent, job),
       project: job.project.name,
       platform: options.platform(),
       login: logins.login,
@@ -224,6 +226,12 @@ async function deploy(
       () => {}, // whoever needed it has the error
     );
   }
+}
+
+/** An image that a fork has built is no other's: it may have been made of cache mounts that only the fork has filled. */
+function keyScopes(agent: string, { project, environment, fork }: Job & { readonly fork: boolean }) {
+  const base = [agent, project.id];
+  return fork ? { scope: [...base, "fork", environment.name], readsToo: base } : { scope: base };
 }
 
 function planEvent(

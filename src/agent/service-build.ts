@@ -5,6 +5,7 @@ import {
   buildImage,
   coversAsked,
   emptyRequest,
+  frontendImage,
   keepForReuse,
   type PlannedBuild,
   recordBuild,
@@ -25,11 +26,14 @@ import { imageLabels } from "./kept-images.js";
 import type { RegistryLogins } from "./registry-logins.js";
 import type { Tell } from "./telling.js";
 
+/** A job of which is known whose code it builds. */
+export type DecidedJob = Job & { readonly fork: boolean };
+
 export interface ServiceBuildOptions {
   readonly service: string;
   readonly build: ServiceBuild;
   readonly planned: PlannedBuild;
-  readonly job: Job;
+  readonly job: DecidedJob;
   /** Id. */
   readonly agent: string;
   readonly client: BuildKitClient;
@@ -73,6 +77,7 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
   try {
     tree = await source.context(build.path, signal);
     const record = recordBuild(tree, build.dockerfile);
+    const builtInFrontend = job.fork && (await needsBuiltIn(tree, build, signal));
     const begun = options.caches.begin({
       scope: scopeOf(job),
       build: `${job.deployment}-${service}`,
@@ -86,10 +91,11 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
     });
     caches = begun;
     const layers = await begun.layers();
-    const request = { ...requestOf(options, record.tree), cacheFrom: layers.entries };
+    const request = { ...requestOf(options, record.tree), builtInFrontend, cacheFrom: layers.entries };
     const built = await buildImage(client, request, {
       signal,
       stores: layers.stores,
+      hostNames: scopeOf(job).hostNames,
       cwd: "/",
       auth: logins.auth,
       proxies: options.proxies,
@@ -180,8 +186,41 @@ function requestOf(
   };
 }
 
-function scopeOf({ project, environment, fork }: Job) {
-  return cacheScope({ repoKey: project.repoKey, pr: environment.pr, fork });
+/** Largest Dockerfile that is read for its frontend, in bytes. */
+const largestDockerfile = 1024 * 1024;
+
+/**
+ * A frontend could ask for other repositories' cache mounts before anybody sees what it makes: of a fork, only those of docker/dockerfile
+ * are let in. Where no such one is found, the engine's own has to do, so that what is overlooked here is not called there.
+ *
+ * @throws GalleyError forbidden
+ */
+async function needsBuiltIn(tree: ContextTree, build: ServiceBuild, signal: AbortSignal): Promise<boolean> {
+  const text = build.generated ?? (await textOf(tree, build.dockerfile, signal));
+  const frontend = frontendImage(text, build.args);
+  if (frontend === undefined || frontend.trusted) return frontend === undefined;
+  throw new GalleyError(
+    "forbidden",
+    `This code is treated as a fork's, of which ${JSON.stringify(frontend.image)} is not taken as the frontend of a Dockerfile.`,
+    {
+      hint: "Use docker/dockerfile in the `# syntax=` line, or none; or deploy with --no-fork what you have read.",
+    },
+  );
+}
+
+async function textOf(tree: ContextTree, path: string, signal: AbortSignal): Promise<string> {
+  const filter = { includePatterns: [], excludePatterns: [], followPaths: [path] };
+  for await (const entry of tree.entries(filter, signal)) {
+    if (entry.path.toString() !== path || entry.size > largestDockerfile) continue;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of tree.read(entry, signal)) chunks.push(chunk);
+    return Buffer.concat(chunks).toString();
+  }
+  return "";
+}
+
+function scopeOf({ project, environment, ref, fork }: DecidedJob) {
+  return cacheScope({ repoKey: project.repoKey, pr: environment.pr, ref, fork });
 }
 
 function outcomeOf(error: unknown, signal: AbortSignal) {

@@ -8,6 +8,7 @@ import {
   type ExportEntry,
   resolveOutputs,
   type SessionService,
+  type SolveOptions,
   type SolveStatus,
   type StepSourceMap,
 } from "../buildkit/index.js";
@@ -30,6 +31,7 @@ export interface BuildImageOptions {
   readonly onStatus?: (status: SolveStatus) => unknown;
   readonly onSourceMap?: (map: StepSourceMap) => void;
   readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
+  readonly hostNames?: SolveOptions["hostNames"];
   readonly onWarning?: (message: string) => void;
   /** Served beside those of the request's contexts: caches among `cacheFrom` that the caller serves by itself. */
   readonly stores?: Readonly<Record<string, ContentDirectory>>;
@@ -101,6 +103,7 @@ export async function buildImage(
       ...(options.onStatus ? { onStatus: options.onStatus } : {}),
       ...(options.onSourceMap ? { onSourceMap: options.onSourceMap } : {}),
       ...(options.onGraph ? { onGraph: options.onGraph } : {}),
+      ...(options.hostNames ? { hostNames: options.hostNames } : {}),
       signal,
     });
     for (const name of outputs.afterBuild.push ?? []) await options.push?.(name, signal);

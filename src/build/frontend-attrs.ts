@@ -26,6 +26,8 @@ export function frontendAttrs(request: BuildRequest): Record<string, string> {
   if (request.repoKey && attrs["build-arg:BUILDKIT_CACHE_MOUNT_NS"] === undefined) {
     attrs["build-arg:BUILDKIT_CACHE_MOUNT_NS"] = request.repoKey;
   }
+  // Who is told by which line it was called looks for no other frontend.
+  if (request.builtInFrontend) attrs.cmdline = "built-in";
   if (truthy(request.buildArgs.BUILDKIT_MULTI_PLATFORM)) attrs["multi-platform"] = "true";
   return attrs;
 }

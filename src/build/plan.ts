@@ -27,6 +27,8 @@ export type PlannedService =
 export interface PlannedBuild {
   /** Undefined where the inputs cannot be told without building: the image is then found by no later deployment. */
   readonly keys: BuildKeys | undefined;
+  /** Those of the same inputs in the other scope that is read. */
+  readonly othersKeys?: BuildKeys | undefined;
   /** Why there are none. */
   readonly unkeyed: string | undefined;
   /** Paths of the context and images that the keys were made of, for the comparison with what the build took. */
@@ -42,6 +44,8 @@ export interface PlanOptions {
   readonly files: CommitFiles;
   /** Agent and project: what one of them built is no other's. */
   readonly scope: readonly string[];
+  /** Another scope whose images will do, too. */
+  readonly readsToo?: readonly string[];
   /** Name of the project, part of the names of images. */
   readonly project: string;
   /** `os/arch[/variant]` of the engine. */
@@ -66,8 +70,9 @@ export async function planServices(
     services.map(async (service) => {
       if (!service.build) return { planned: await planImage(service, { ...options, images }) };
       const build = await prepareBuild(service.build, { ...options, images });
-      const reusable =
-        useCache && build.keys ? await findReusable(docker, project, build.keys, signal) : undefined;
+      let reusable: string | undefined;
+      for (const keys of useCache ? [build.keys, build.othersKeys] : [])
+        if (keys) reusable ??= await findReusable(docker, project, keys, signal);
       return { service, build, reusable };
     }),
   );
@@ -180,17 +185,19 @@ async function prepareBuild(build: ServiceBuild, options: PlanOptions): Promise<
   const moved = [...found.values()].some((image) => image.moved);
   const used = ({ digest, local, moved }: InputImage) =>
     digest !== undefined && (fromRegistries || !moved) ? digest : `local:${local}`;
-  const keys = buildKeys({
-    scope: options.scope,
-    build,
-    platform,
-    images: new Map([...found].map(([name, image]) => [name, used(image)])),
-    secrets: build.secrets ?? [],
-    tree,
-    paths,
-  });
+  const keysIn = (scope: readonly string[]) =>
+    buildKeys({
+      scope,
+      build,
+      platform,
+      images: new Map([...found].map(([name, image]) => [name, used(image)])),
+      secrets: build.secrets ?? [],
+      tree,
+      paths,
+    });
   return {
-    keys,
+    keys: keysIn(options.scope),
+    othersKeys: options.readsToo && keysIn(options.readsToo),
     unkeyed: undefined,
     paths: inputs.paths === "all" ? [] : inputs.paths,
     images: inputs.images,

@@ -83,6 +83,8 @@ export interface BuildRequest {
   /** A frontend's other method instead of a build. */
   readonly call?: "check" | "outline" | "targets";
   readonly allow: readonly string[];
+  /** Read by the engine's own frontend, whatever its `# syntax=` line says. */
+  readonly builtInFrontend?: boolean;
   /** Whose caches to use: isolates cache mounts and names what the engine keeps of the context. */
   readonly repoKey?: string;
 }

@@ -53,8 +53,11 @@ export const job = z.object({
   environment: z.object({ id, name: z.string(), pr: z.int().min(1).nullable() }),
   /** For example refs/pull/7/head, refs/heads/main, v1.2 or a commit id. */
   ref: z.string(),
-  /** The head of the pull request is in another repository: what its code leaves in caches is for itself alone. */
-  fork: z.boolean().default(false),
+  /**
+   * The word of whoever has asked for it: the code comes from a fork, so that what it leaves in caches is for itself alone and secrets are
+   * not given to it. Absent: the agent finds out.
+   */
+  fork: z.boolean().optional(),
   /** Known already (a redeploy of exactly this); null: what `ref` is when it is fetched. */
   commit: z.string().nullable(),
   /** False: solve every service anew, without BuildKit's cache. */

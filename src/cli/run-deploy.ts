@@ -13,6 +13,7 @@ export interface DeployFlags {
   ref?: string;
   commit?: string;
   cache: boolean;
+  fork?: boolean;
   follow?: boolean;
   progress?: string;
   cancelOnInterrupt?: boolean;
@@ -23,7 +24,12 @@ export interface DeployFlags {
 export function runDeploy(project: string, flags: DeployFlags, process: NodeJS.Process): Promise<number> {
   const json = flags.json === true || flags.progress === "json" || flags.progress === "rawjson";
   return withServer(process, { json }, async (command) => {
-    const body = { ...target(flags), ...commit(flags), useCache: flags.cache };
+    const body = {
+      ...target(flags),
+      ...commit(flags),
+      useCache: flags.cache,
+      ...(flags.fork === undefined ? {} : { fork: flags.fork }),
+    };
     if (!flags.follow && (flags.progress !== undefined || flags.cancelOnInterrupt))
       throw usageError("--progress and --cancel-on-interrupt go with --follow.");
     if (flags.follow) progressSettings(flags.progress, process);

@@ -90,6 +90,39 @@ export async function commitsOf(
   }
 }
 
+/** Whether a commit is one of these, or comes before one of those that are here. */
+export async function leadsTo(
+  path: string,
+  tips: ReadonlySet<string>,
+  commit: string,
+  options: GitOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (tips.has(commit)) return true;
+  if ((await commitsOf(path, [commit], signal))[0] === undefined) return false;
+  const stdin = [commit, ...[...tips].map((tip) => `^${tip}`)].map((line) => `${line}\n`).join("");
+  const args = ["rev-list", "--max-count=1", "--ignore-missing", "--stdin"];
+  // It is said unless one of them leads to it.
+  return (await local(path, args, options, within(signal), { stdin })) === "";
+}
+
+const ownRef = (commit: string): string => `refs/galley/own/${commit}`;
+
+/** What `noteOwn` has said. */
+export async function isNotedOwn(path: string, commit: string, signal: AbortSignal): Promise<boolean> {
+  return (await commitsOf(path, [ownRef(commit)], signal))[0] === commit;
+}
+
+/** Remembers that a commit is the repository's own: it stays so when its branch moves on, or is removed. */
+export async function noteOwn(
+  path: string,
+  commit: string,
+  options: GitOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  await local(path, ["update-ref", ownRef(commit), commit], options, within(signal));
+}
+
 /**
  * Puts the packs of many fetches together (in sizes that grow by two, so that large ones are seldom written again) and the
  * refs into one file. Whatever reads meanwhile goes on. Runs with low priority; what it had not finished is done next time.

@@ -17,11 +17,11 @@ import {
   removeStaleLocks,
 } from "./mirror-directory.js";
 import { lockMirror } from "./mirror-lock.js";
-import { commitsOf, initBare, localRefs, tidy } from "./mirror-repository.js";
+import { commitsOf, initBare, isNotedOwn, leadsTo, localRefs, noteOwn, tidy } from "./mirror-repository.js";
 import { update, type Wanted, type Work } from "./mirror-update.js";
 import { checkedPattern, checkedRef, checkedRemoteRef, commitRef, isCommitId } from "./ref-names.js";
 import { noSuchRef } from "./remote-failure.js";
-import { listRemoteRefs, type RemoteGit } from "./remote-git.js";
+import { listRemoteRefs, listRemoteTips, type RemoteGit } from "./remote-git.js";
 import { parseRemote, type Remote } from "./remote-url.js";
 
 export interface MirrorOptions {
@@ -64,6 +64,18 @@ export interface Mirror {
     readonly signal: AbortSignal;
     readonly patterns?: readonly string[];
   }): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Begins to find out whether a commit that is being fetched is the repository's own: one of its branches or tags stands for it, or for
+   * one after it that is here, or did so when this was asked before. What only pull requests lead to, or a server gives by its id alone,
+   * may come from anybody's fork. The remote is asked at once, beside the fetch, and only where that is needed.
+   *
+   * The answer is asked for when the commit is here. Throws like `fetch`.
+   */
+  ownership(options: {
+    readonly signal: AbortSignal;
+    /** It is known already. */
+    readonly commit: string | null;
+  }): (commit: string) => Promise<boolean>;
   /** The commit that a name stands for in what was fetched. Throws `git_ref_not_found`. */
   resolve(ref: string, options: { readonly signal: AbortSignal }): Promise<string>;
   /** Makes the mirror anew, with all refs that it had and these commits. Throws like `fetch`. */
@@ -85,6 +97,8 @@ const silent: SourceLog = { info: () => {}, warn: () => {} };
 /** More packs than this are put together. */
 const mostPacks = 24;
 const tidyMs = 300_000;
+/** For the names of branches and tags. */
+const listMs = 60_000;
 const mostKnownRefs = 2000;
 
 class BareMirror implements Mirror {
@@ -126,6 +140,37 @@ class BareMirror implements Mirror {
     readonly patterns?: readonly string[];
   }): Promise<ReadonlyMap<string, string>> {
     return await listRemoteRefs(this.talk, patterns.map(checkedPattern), signal);
+  }
+
+  ownership({
+    signal,
+    commit: known,
+  }: {
+    readonly signal: AbortSignal;
+    readonly commit: string | null;
+  }): (commit: string) => Promise<boolean> {
+    const noted = async (commit: string) =>
+      (await isWhole(this.path)) && (await isNotedOwn(this.path, commit, signal));
+    const list = () => listRemoteTips(this.talk, AbortSignal.any([signal, AbortSignal.timeout(listMs)]));
+    const early = (async () => (known !== null && (await noted(known)) ? undefined : await list()))();
+    early.catch(() => {}); // the fetch may fail before anybody asks
+    return async (commit) => {
+      const tips = await early.catch(async (error: unknown) => {
+        if (await noted(commit)) return undefined;
+        throw error;
+      });
+      if (tips === undefined) return true;
+      if (!tips.has(commit)) {
+        if (await noted(commit)) return true;
+        // A push between the list and the fetch moves the branch, too.
+        const own =
+          (await leadsTo(this.path, tips, commit, this.git, signal)) ||
+          (await leadsTo(this.path, await list(), commit, this.git, signal));
+        if (!own) return false;
+      }
+      await noteOwn(this.path, commit, this.git, signal);
+      return true;
+    };
   }
 
   async resolve(ref: string, { signal }: { readonly signal: AbortSignal }): Promise<string> {

@@ -73,10 +73,24 @@ export async function listRemoteRefs(
   patterns: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
+  return await list(git, ["--quiet", git.remote.url, ...patterns], signal);
+}
+
+/**
+ * Ids of what branches and tags stand for. A server sends no other refs then, where it can choose: those of pull requests may be ten
+ * thousand. Throws like `listRemoteRefs`.
+ */
+export async function listRemoteTips(git: RemoteGit, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  return new Set((await list(git, ["--quiet", "--heads", "--tags", git.remote.url], signal)).values());
+}
+
+async function list(
+  git: RemoteGit,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
   const doing = "listing refs";
-  const outcome = await talk(git, doing, signal, {
-    args: ["ls-remote", "--quiet", git.remote.url, ...patterns],
-  });
+  const outcome = await talk(git, doing, signal, { args: ["ls-remote", ...args] });
   if (outcome.code !== 0) {
     throw remoteFailure({ ...git, doing, stderr: outcome.stderr, code: outcome.code }).error;
   }

@@ -261,6 +261,34 @@ onEachEngine((engine) => {
       await docker(engine, ["inspect", "--format", "{{.Image}}", await containerOf(service, environment)])
     ).trim();
 
+  if (engine.name === "28c")
+    test("code that no branch of the repository has gets no secrets, builds on the repository's images, and none of its own is taken for them", async () => {
+      await world.call("PUT", `/projects/${world.project}/secrets/API_KEY`, {
+        value: "s3cr3t-of-the-project",
+      });
+      const asks = { web: { image: "busybox:latest", command: idle, secrets: ["API_KEY"] } };
+      const commit = world.push(20, { "galley.yml": manifest(asks) }, { fork: true });
+      expect((await deploy(20)).deployment.error).toMatchObject({
+        code: "forbidden",
+        message: expect.stringContaining("API_KEY"),
+        hint: expect.stringContaining(`--pr 20 --commit ${commit} --no-fork`),
+      });
+      expect((await deploy(20, { commit, fork: false })).deployment).toMatchObject({ state: "running" });
+
+      const changed = salted({ "front/index.html": `fork ${Math.random()}\n` });
+      world.push(21, changed, { fork: true });
+      const fork = await deploy(21);
+      expect(fork.deployment).toMatchObject({ state: "running", fork: null });
+      expect(planOf(fork.events)).toMatchObject({ front: "build", back: "reuse" });
+      world.push(22, changed);
+      expect(planOf((await deploy(22)).events)).toMatchObject({ front: "build", back: "reuse" });
+      expect(planOf((await deploy(21)).events)).toMatchObject({ front: "reuse", back: "reuse" });
+      // Whoever says so has the last word.
+      const said = await deploy(22, { fork: true });
+      expect(said.deployment).toMatchObject({ state: "running", fork: true });
+      expect(planOf(said.events)).toMatchObject({ front: "reuse" });
+    });
+
   test("terminating removes everything of an environment and nothing of the others", async () => {
     for (const pr of [8, 9]) world.push(pr, salted());
     await deploy(8);

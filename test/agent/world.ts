@@ -74,8 +74,11 @@ export interface World {
   /** Of the API, for everything. */
   readonly token: string;
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
-  /** Commits these files, replacing those before, and points the pull request's head at the commit. */
-  push(pr: number, files: Record<string, string>): string;
+  /**
+   * Commits these files, replacing those before, and points the pull request's head at the commit; a branch of the repository, too, unless
+   * it is a fork's.
+   */
+  push(pr: number, files: Record<string, string>, options?: { readonly fork?: boolean }): string;
   /** A new agent, whose name begins with this. */
   agent(kind: string): Promise<TestAgent>;
   start(agent: TestAgent, env?: Record<string, string>): Promise<LocalAgent>;
@@ -204,13 +207,13 @@ export async function startWorld(
     get url() {
       return server!.url;
     },
-    push(pr, files) {
+    push(pr, files, options) {
       const folder = mkdtempSync(join(root, "files-"));
       for (const [path, text] of Object.entries(files)) {
         mkdirSync(dirname(join(folder, path)), { recursive: true });
         writeFileSync(join(folder, path), text);
       }
-      return commitFolder(folder, join(repositories, "app.git"), `refs/pull/${pr}/head`);
+      return commitFolder(folder, join(repositories, "app.git"), `refs/pull/${pr}/head`, options);
     },
     agent: async (kind) => {
       // A test's second try meets what its first one has left.

@@ -75,6 +75,10 @@ export async function commitFile(
     await write("from refs/heads/main^0\n");
     await writeBlob(write, path, Buffer.from(text));
   });
+  // A branch of the repository, as pull requests have that are nobody's fork.
+  const pull = /^refs\/pull\/(\d+)\/head$/.exec(ref)?.[1];
+  if (pull !== undefined)
+    await bench.measure(bench.git(["-C", repository, "update-ref", `refs/heads/change-${pull}`, ref]));
 }
 
 type Write = (chunk: string | Buffer) => Promise<void>;

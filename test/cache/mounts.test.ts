@@ -1,8 +1,17 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pack } from "tar-stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Removed } from "../../cache/index.js";
+import { chunkStore } from "../../cache/chunks.js";
+import { cacheScope, type Removed } from "../../cache/index.js";
 import { cachePlaces, mountName } from "../../cache/places.js";
+import {
+  listStoredMounts,
+  type StoredMount,
+  storeArchive,
+  writeStoredMount,
+} from "../../cache/stored-mount.js";
+import { createSecrets } from "../../src/buildkit/index.js";
 import { onEachEngine } from "../support/engines.js";
 import { galley } from "../support/galley.js";
 import { type CacheWorld, cacheWorld, unique } from "./world.js";
@@ -49,6 +58,36 @@ onEachEngine(
       await world.forget(id);
       expect(await world.build(`${list} base again`)).toBe("base\n");
       expect(await world.build(`${list} fork again`, fork)).toBe("base\npoison\n");
+    });
+
+    test("What is made of a mount that a fork, or another repository, has filled is taken for nobody else's, though the step is the very same", async () => {
+      const id = unique("poison");
+      const own = { repoKey: unique("repo") };
+      const fork = { ...own, pr: 7, fork: true };
+      const step = (what: string) => `RUN ${mount(id)} : ${what}; cat /m/file`;
+      await world.build(`RUN ${mount(id)} echo good > /m/file`, own);
+      await world.build(`RUN ${mount(id)} echo poison > /m/file`, fork);
+      expect(await world.build(step("one"), fork)).toBe("poison\n");
+      expect(await world.build(step("one"), own)).toBe("good\n");
+      // It is as warm as anybody's the second time.
+      expect(await world.build(step("one"), fork)).toBe("");
+      // A secret's value is no part of a step's key either.
+      const secret = `RUN --mount=type=secret,id=${id} cat /run/secrets/${id} || echo none`;
+      expect(await world.build(secret, fork)).toContain("none\n");
+      const services = [createSecrets({ [id]: { kind: "value", value: Buffer.from("said") } })];
+      expect(await world.build(secret, { ...own, solve: { services } })).toBe("said");
+      // The host name that keeps them apart is not for a build to choose.
+      const { buildArgs } = cacheScope({ ...own, pr: null, fork: false });
+      const thief = { repoKey: unique("thief") };
+      const frontendAttrs = {
+        "build-arg:BUILDKIT_CACHE_MOUNT_NS": thief.repoKey,
+        "build-arg:BUILDKIT_SANDBOX_HOSTNAME": String(buildArgs.BUILDKIT_SANDBOX_HOSTNAME),
+        "image-resolve-mode": "local",
+      };
+      await world.build(`RUN ${mount(id)} echo poison > /m/file`, thief);
+      expect(await world.build(step("two"), { ...thief, solve: { frontendAttrs } })).toBe("poison\n");
+      expect(await world.build(step("two"), own)).toBe("good\n");
+      expect(world.warnings).toEqual([]);
     });
 
     if (engine.name !== "28c") return;
@@ -141,6 +180,51 @@ onEachEngine(
         "/\n../../../../../../etc/passwd\n/galley-cache/../busybox\n.:\nd\nroot\nup\n\nd:\nb\n",
       );
       expect(world.warnings).toEqual([]);
+    });
+
+    test("A sparse file of a terabyte in a mount is not read, and neither kept nor in the build's way", async () => {
+      const id = unique("sparse");
+      const repoKey = unique("repo");
+      const before = world.warnings.length;
+      const make = `RUN ${mount(id)} truncate -s 1000000000000 /m/large && ls /m`;
+      expect(await world.build(make, { repoKey })).toBe("large\n");
+      expect(world.warnings.splice(before).join()).toMatch(/storing cache mounts failed.*larger than/);
+      const { chunks } = cachePlaces(world.dataDirectory, repoKey);
+      expect(await readdir(chunks).catch(() => [])).toEqual([]);
+      await world.forget(id);
+    });
+
+    test("A stored mount whose archive wants out of it harms nothing: what is not its own is not there, and the build goes on", async () => {
+      const id = unique("hostile");
+      const repoKey = unique("repo");
+      const places = cachePlaces(world.dataDirectory, repoKey);
+      await world.build(`RUN ${mount(id)} echo mine > /m/mine`, { repoKey });
+      await world.forget(id);
+      const hostile = pack();
+      const file = (name: string) => hostile.entry({ name, mode: 0o4755 }, "evil\n");
+      file("../escaped");
+      file("/escaped");
+      file("./a/../../../../escaped");
+      hostile.entry({ name: "./link", type: "symlink", linkname: "/" });
+      file("./link/escaped");
+      hostile.entry({ name: "./up", type: "symlink", linkname: "../.." });
+      file("./up/escaped");
+      hostile.entry({ name: "./hard", type: "link", linkname: "/etc/passwd" });
+      hostile.entry({ name: "./disk", type: "block-device", devmajor: 8, devminor: 0 });
+      file("./fine");
+      hostile.finalize();
+      const [kept] = await listStoredMounts(join(places.directory, "mounts"));
+      const stored = await storeArchive(hostile as AsyncIterable<Buffer>, chunkStore(places.chunks), 1e9);
+      await writeStoredMount(String(kept?.path), { ...(kept?.stored as StoredMount), ...stored });
+      const before = world.warnings.length;
+      const look = `RUN ${mount(id)} ls / /m/.. /etc; cd /m && find . -name escaped; cat hard; echo "seen"`;
+      const said = await world.build(look, { repoKey });
+      world.warnings.splice(before);
+      expect(said).toContain("seen\n");
+      expect(said).not.toContain("escaped");
+      expect(said).not.toContain("root:");
+      expect(await readdir(places.filling).catch(() => [])).toEqual([]);
+      await world.forget(id);
     });
 
     test("A mount that is larger than its repository's share is not kept, and the build does not mind", async () => {

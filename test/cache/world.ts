@@ -43,6 +43,8 @@ export async function cacheWorld(
   engine: LabEngine,
   options: {
     readonly dataDirectory?: string;
+    /** Where BuildKit is reached. Default: through the engine. */
+    readonly target?: string;
     readonly share?: number;
     readonly budget?: number;
     readonly onRemoved?: (removed: Removed) => void;
@@ -50,7 +52,7 @@ export async function cacheWorld(
 ): Promise<CacheWorld> {
   const env = engineEnv(engine);
   const connect = (signal?: AbortSignal) =>
-    BuildKitClient.connect(undefined, { env, ...(signal ? { signal } : {}) });
+    BuildKitClient.connect(options.target, { env, ...(signal ? { signal } : {}) });
   const client = await connect();
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), "galley-cache-"));
   const warnings: string[] = [];
@@ -107,6 +109,7 @@ export async function cacheWorld(
             ),
             "image-resolve-mode": "local",
           },
+          hostNames: scope.hostNames,
           ...solve,
           trees: { context: tree, dockerfile: tree },
           onGraph: async (graph) => {

@@ -100,11 +100,11 @@ test("without --follow, the deployment's id is on stdout, and where to look on s
   await work.finish("running");
 });
 
-test("a ref, a commit and --no-cache reach the agent", async () => {
+test("a ref, a commit, --no-cache and --no-fork reach the agent", async () => {
   const commit = "a".repeat(40);
-  await person.good(["deploy", "shop", "--ref", "main", "--commit", commit, "--no-cache"]);
+  await person.good(["deploy", "shop", "--ref", "main", "--commit", commit, "--no-cache", "--no-fork"]);
   const work = await agent.take();
-  expect(work.granted.job).toMatchObject({ ref: "main", commit, useCache: false });
+  expect(work.granted.job).toMatchObject({ ref: "main", commit, useCache: false, fork: false });
   await work.finish("running");
 });
 

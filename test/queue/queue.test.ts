@@ -245,6 +245,7 @@ onEachDatabase((databases) => {
       { pr: 1, commit: "HEAD" },
       { pr: 1, commit: "abc" },
       { pr: 1, useCache: "no" },
+      { pr: 1, fork: "no" },
       { pr: 1, more: true },
       [],
       null,
@@ -261,14 +262,18 @@ onEachDatabase((databases) => {
 
     test("for a ref, a commit and without cache reach the job as they are", async () => {
       const commit = "b".repeat(40);
-      const work = await begin({ ref: "refs/heads/feature/x", commit, useCache: false });
+      const work = await begin({ ref: "refs/heads/feature/x", commit, useCache: false, fork: true });
       expect(work.granted.job).toMatchObject({
         ref: "refs/heads/feature/x",
         commit,
         useCache: false,
+        fork: true,
         environment: { name: expect.stringMatching(/^ref-feature-x/), pr: null },
       });
       await work.finish("running");
+      const silent = await begin({ ref: "refs/heads/feature/x" });
+      expect(silent.granted.job.fork).toBeUndefined();
+      await silent.finish("running");
     });
 
     test("for what is not there are 404, and need a sign-in", async () => {

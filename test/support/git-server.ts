@@ -5,8 +5,15 @@ import type { AddressInfo } from "node:net";
 /**
  * Makes a commit of a folder's files in a bare repository, which is made if it is not there, and points a ref at it. Returns the
  * commit's id.
+ *
+ * @param options `fork`: no branch of the repository has it, else the head of a pull request has one
  */
-export function commitFolder(folder: string, repository: string, ref = "refs/heads/main"): string {
+export function commitFolder(
+  folder: string,
+  repository: string,
+  ref = "refs/heads/main",
+  { fork = false } = {},
+): string {
   const env = {
     PATH: process.env.PATH,
     GIT_CONFIG_GLOBAL: "/dev/null",
@@ -22,6 +29,9 @@ export function commitFolder(folder: string, repository: string, ref = "refs/hea
   const tree = git(...inBoth, "write-tree");
   const commit = git(...inBoth, "commit-tree", tree, "-m", "files");
   git("--git-dir", repository, "update-ref", ref, commit);
+  const pull = /^refs\/pull\/(\d+)\/head$/.exec(ref)?.[1];
+  if (pull !== undefined && !fork)
+    git("--git-dir", repository, "update-ref", `refs/heads/change-${pull}`, commit);
   return commit;
 }
 

@@ -48,6 +48,7 @@ export interface Deployment {
   readonly subject: string | null;
   readonly author: string | null;
   readonly useCache: boolean;
+  readonly fork: boolean | null;
   readonly requestedBy: string;
   readonly agent: string | null;
   readonly attempt: number;

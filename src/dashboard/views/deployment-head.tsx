@@ -90,11 +90,12 @@ interface ActionsProps {
 
 function Actions({ deployment, planned }: ActionsProps) {
   const [asking, setAsking] = useState(false);
-  const { environment, project, ref, final, kind, cancelling, url } = deployment;
+  const { environment, project, ref, fork, final, kind, cancelling, url } = deployment;
   const again = useAction(async (useCache: boolean) => {
+    // That it is no fork was said of what the head was then.
     const target = environment.pr === null ? { ref } : { pr: environment.pr };
     const path = `/projects/${encodeURIComponent(project)}/deployments`;
-    const made = await call<Deployment>("POST", path, { ...target, useCache });
+    const made = await call<Deployment>("POST", path, { ...target, useCache, ...(fork && { fork }) });
     go(`/deployments/${made.id}`);
   });
   return (

@@ -27,7 +27,11 @@ export function EnvironmentPage({ id }: { id: string }) {
     if (!data) return;
     const target = data.pr === null ? { ref: newest?.ref ?? data.name } : { pr: data.pr };
     const path = `/projects/${encodeURIComponent(data.project)}/deployments`;
-    const made = await call<Deployment>("POST", path, { ...target, useCache });
+    const made = await call<Deployment>("POST", path, {
+      ...target,
+      useCache,
+      ...(newest?.fork && { fork: true }),
+    });
     go(`/deployments/${made.id}`);
   });
   if (!data) return <Problem error={error} />;

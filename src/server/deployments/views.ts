@@ -20,6 +20,10 @@ export const deploymentView = z.object({
   subject: z.string().nullable().describe("First line of the commit's message."),
   author: z.string().nullable(),
   useCache: z.boolean(),
+  fork: z
+    .boolean()
+    .nullable()
+    .describe("What whoever asked for it has said: the code is a fork's, or not. Null: its agent finds out."),
   requestedBy: z.string(),
   agent: z.string().nullable().describe("Id of the agent that builds and runs it."),
   attempt: z.int().describe("How often an agent has begun with it."),
@@ -92,6 +96,7 @@ export function viewDeployment({
     subject: row.subject,
     author: row.author,
     useCache: row.useCache,
+    fork: row.fork,
     requestedBy: row.requestedBy,
     agent: row.agentId,
     attempt: row.attempt,

@@ -29,6 +29,7 @@ export async function expireEnvironment(deps: QueueDeps, id: string): Promise<bo
         ref: "",
         commit: null,
         useCache: true,
+        fork: null,
         requestedBy: "galley (expired)",
       },
       async (tx, deployment) => {

@@ -26,6 +26,8 @@ export interface DeploymentRequest {
   readonly commit: string | null;
   /** False: everything is built anew. */
   readonly useCache: boolean;
+  /** The code is a fork's, or it is not; null: the agent finds out. */
+  readonly fork: boolean | null;
   /** For people. */
   readonly requestedBy: string;
 }
@@ -143,7 +145,7 @@ async function insert(
   done: boolean,
   now: Date,
 ): Promise<DeploymentRow> {
-  const { kind, ref, commit, useCache, requestedBy } = request;
+  const { kind, ref, commit, useCache, fork, requestedBy } = request;
   const [row] = await tx
     .insert(deployments)
     .values({
@@ -157,6 +159,7 @@ async function insert(
       ref,
       commit,
       useCache,
+      fork,
       requestedBy,
       createdAt: now,
     })

@@ -26,6 +26,13 @@ const common = {
     .boolean()
     .default(true)
     .describe("False: every service is built anew, without BuildKit's cache."),
+  fork: z
+    .boolean()
+    .nullable()
+    .default(null)
+    .describe(
+      "True: the code comes from a fork, keeps caches of its own and gets no secrets. False: it does not, whatever the repository's branches say. Without: it is a fork's unless a branch or tag of the repository has the commit.",
+    ),
 };
 const deployBody = z.union([
   z.strictObject({
@@ -69,9 +76,15 @@ export function queueRoutes(app: App, deps: QueueDeps): void {
           ref,
           commit: body.commit,
           useCache: body.useCache,
+          fork: body.fork,
           requestedBy: actor.name,
         },
-        (tx) => recordAudit(tx, actor, "deployment.create", `${project.name}/${name}`),
+        async (tx) => {
+          await recordAudit(tx, actor, "deployment.create", `${project.name}/${name}`);
+          // It may give secrets to code that its writer could not read.
+          if (body.fork === false)
+            await recordAudit(tx, actor, "deployment.no-fork", `${project.name}/${name}`);
+        },
       );
       return reply.code(201).send(viewDeployment(await readDeployment(db, deployment.id)));
     },
@@ -103,6 +116,7 @@ export function queueRoutes(app: App, deps: QueueDeps): void {
           ref: "",
           commit: null,
           useCache: true,
+          fork: null,
           requestedBy: actor.name,
         },
         (tx) => recordAudit(tx, actor, "environment.terminate", `${project}/${environment.name}`),

@@ -115,7 +115,7 @@ async function grant(
   environment: EnvironmentRow,
   { attempt, claim, again, now }: { attempt: number; claim: string; again: boolean; now: Date },
 ): Promise<Decided> {
-  const { id, projectId, agentId, kind, ref, commit, useCache } = deployment;
+  const { id, projectId, agentId, kind, ref, commit, useCache, fork } = deployment;
   const { ingress, projectForJob } = deps;
   const change = {
     attempt,
@@ -140,8 +140,7 @@ async function grant(
     deployment: id,
     environment: { id: environment.id, name, pr },
     ref,
-    // Whoever may deploy names the pull request; nothing says yet where its head comes from.
-    fork: false,
+    ...(fork === null ? {} : { fork }),
     commit,
     useCache,
     ingress,

@@ -154,8 +154,18 @@ async function noteMissing(deps: QueueDeps, agent: string, id: string): Promise<
   );
   deps.notices.changed(deployment.id);
   if (deployment.requestedBy === repair) return;
-  const { projectId: project, kind, ref, commit, useCache } = deployment;
-  await requestDeployment(deps, { project, environment, kind, ref, commit, useCache, requestedBy: repair });
+  const { projectId: project, kind, ref, commit, useCache, fork } = deployment;
+  // That it is no fork was said of what the ref was then.
+  const again = {
+    project,
+    environment,
+    kind,
+    ref,
+    commit,
+    useCache,
+    fork: commit === null ? fork || null : fork,
+  };
+  await requestDeployment(deps, { ...again, requestedBy: repair });
 }
 
 /** Who has asked for a deployment that repairs. */

@@ -149,6 +149,8 @@ export const deployments = pgTable(
     ref: text("ref").notNull(),
     commit: text("commit"),
     useCache: boolean("use_cache").notNull(),
+    /** The word of whoever asked for it; null: the agent finds out. */
+    fork: boolean("fork"),
     /** For people: an e-mail address, a token's name. */
     requestedBy: text("requested_by").notNull(),
     createdAt: at("created_at").notNull().defaultNow(),
