@@ -48,7 +48,8 @@ export async function openContext(
   };
   const open = async (context: BuildContext | NamedContext): Promise<ContextTree | undefined> => {
     const tree = await openTree(context, options);
-    if (tree) opened.push(tree);
+    // Whoever has made one may still need it when the build is over.
+    if (tree && context.kind !== "tree") opened.push(tree);
     return tree;
   };
   try {

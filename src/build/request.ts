@@ -19,7 +19,7 @@ export type BuildContext =
   | { readonly kind: "tar"; readonly stream: Readable }
   /** No files at all: a Dockerfile alone. */
   | { readonly kind: "empty" }
-  /** Made by the caller, for example of an agent's mirror. */
+  /** Made by the caller, for example of an agent's mirror, and closed by it. */
   | { readonly kind: "tree"; readonly tree: ContextTree };
 
 /** Which Dockerfile: a path relative to the context (the default), a file elsewhere, or its text. */
