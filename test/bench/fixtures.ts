@@ -60,12 +60,22 @@ export async function makeRepository(bench: Bench, repository: string, folder: s
 }
 
 /** A commit on top of `main` that gives one file this text; `ref` (default: `main` itself) then stands for it. */
-export async function commitFile(
+export function commitFile(
   bench: Bench,
   repository: string,
   path: string,
   text: string,
   ref = "refs/heads/main",
+): Promise<void> {
+  return commitFiles(bench, repository, { [path]: text }, ref);
+}
+
+/** The same with several files, by path. */
+export async function commitFiles(
+  bench: Bench,
+  repository: string,
+  files: Readonly<Record<string, string>>,
+  ref: string,
 ): Promise<void> {
   // Without history: what a pull request's head was before does not matter.
   if (ref !== "refs/heads/main")
@@ -73,7 +83,7 @@ export async function commitFile(
   await fastImport(bench, repository, async (write) => {
     await write(`commit ${ref}\ncommitter bench <bench> 1700000001 +0000\ndata 4\nnext\n`);
     await write("from refs/heads/main^0\n");
-    await writeBlob(write, path, Buffer.from(text));
+    for (const [path, text] of Object.entries(files)) await writeBlob(write, path, Buffer.from(text));
   });
   // A branch of the repository, as pull requests have that are nobody's fork.
   const pull = /^refs\/pull\/(\d+)\/head$/.exec(ref)?.[1];

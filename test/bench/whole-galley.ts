@@ -58,6 +58,8 @@ export interface AgentProbe {
   /** Bytes that were in memory at most since the last `forgetPeak`. */
   peakBytes(): number;
   forgetPeak(): void;
+  /** Milliseconds of processor time that it has taken since its start. */
+  cpuMs(): number;
   /** Milliseconds by which a timer of the agent was late, of 99 in 100, since the last call. */
   lagMs(): Promise<number>;
 }
@@ -203,6 +205,11 @@ function agentProbe(pid: number, log: string): AgentProbe {
     residentBytes: () => status("VmRSS"),
     peakBytes: () => status("VmHWM"),
     // proc(5): 5 sets the high-water mark back to what is there now.
+    cpuMs: () => {
+      const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * tickMs;
+    },
     forgetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, "5"),
     lagMs: async () => {
       const port = /"health":(\d+)/.exec(readFileSync(log, "utf8"))?.[1];
@@ -214,6 +221,8 @@ function agentProbe(pid: number, log: string): AgentProbe {
   };
 }
 
+/** proc(5): user and system time are in ticks of the clock, a hundred a second on every machine that Linux knows. */
+const tickMs = 10;
 /** perf_hooks.monitorEventLoopDelay's own. */
 const samplingMs = 10;
 

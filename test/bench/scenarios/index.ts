@@ -1,5 +1,8 @@
 import type { Scenario } from "../scenario.js";
 import { agentLoadOf } from "./agent-load.js";
+import { cacheIdle } from "./cache-idle.js";
+import { cacheLs } from "./cache-ls.js";
+import { cacheMoved, cachePruned, cacheWarm } from "./caches.js";
 import { claimOf } from "./claim.js";
 import { coldLarge, coldSmall } from "./cold.js";
 import { environmentsOf } from "./environments.js";
@@ -10,6 +13,7 @@ import { hugeFile } from "./huge-file.js";
 import { clippedLog, wholeLog } from "./log.js";
 import { logPathOf } from "./log-path.js";
 import { monorepo } from "./monorepo.js";
+import { mountSpeed } from "./mount-speed.js";
 import { oneOfFive, pushToUrl, redeploy } from "./push.js";
 import { routed } from "./routed.js";
 import { start, version } from "./start.js";
@@ -30,6 +34,9 @@ export const scenarios: readonly Scenario[] = [
   version,
   gateway,
   hugeFile,
+  cacheWarm,
+  cachePruned,
+  cacheMoved,
   pushToUrl,
   oneOfFive,
   redeploy,
@@ -39,4 +46,7 @@ export const scenarios: readonly Scenario[] = [
   claimOf(100),
   logPathOf({ count: 1_000_000, ticks: 100 }),
   agentLoadOf({ lines: 250_000 }),
+  mountSpeed,
+  cacheLs,
+  cacheIdle,
 ];
