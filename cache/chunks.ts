@@ -19,7 +19,7 @@ export interface Chunk {
 const largest = 8 * 1024 * 1024;
 /** What is not a tenth smaller stays as it is: archives and images are packed already. */
 const worthwhile = 0.9;
-const probeBytes = 64 * 1024;
+const probeBytes = 16 * 1024;
 const plain = 0;
 const packed = 1;
 
