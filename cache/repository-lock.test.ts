@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readlink, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -12,6 +12,28 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "galley-lock-"));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** What the lock says of this process while it holds it: its number, its start, where numbers are its. */
+async function heldBy(path: string): Promise<string[]> {
+  return (await withLock(path, never, () => readlink(path))).split(":");
+}
+
+test("What says who holds it fits into an inode: it must be had on a full disk.", async () => {
+  const path = join(folder, "lock");
+  const text = await withLock(path, never, () => readlink(path));
+  // ext4 keeps a link of less than 60 bytes there.
+  expect(text.length).toBeLessThan(60);
+});
+
+test("A file of an earlier version holds it for as long as somebody says so.", async () => {
+  const path = join(folder, "lock");
+  await writeFile(path, "{}");
+  const soon = AbortSignal.timeout(300);
+  await expect(withLock(path, soon, async () => "taken")).rejects.toMatchObject({ name: "TimeoutError" });
+  const long = new Date(Date.now() - 60_000);
+  await utimes(path, long, long);
+  expect(await withLock(path, never, async () => "taken")).toBe("taken");
+});
 
 test("Those who want a lock come one after the other.", async () => {
   const path = join(folder, "lock");
@@ -29,14 +51,11 @@ test("Those who want a lock come one after the other.", async () => {
 test("What a killed process held is free, and what a living one holds is not.", async () => {
   const path = join(folder, "lock");
   // Its number and start, as the lock writes them.
-  let text = "";
-  await withLock(path, never, async () => {
-    text = await readFile(path, "utf8");
-  });
+  const [, , space] = await heldBy(path);
   const child = spawn("sleep", ["600"]);
   const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
   const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  await writeFile(path, JSON.stringify({ ...JSON.parse(text), pid: child.pid, start }));
+  await symlink([child.pid, start, space, "another"].join(":"), path);
   const soon = AbortSignal.timeout(300);
   await expect(withLock(path, soon, async () => "taken")).rejects.toMatchObject({ name: "TimeoutError" });
   child.kill("SIGKILL");
@@ -46,10 +65,7 @@ test("What a killed process held is free, and what a living one holds is not.", 
 
 test("A number that another process was given since does not hold it.", async () => {
   const path = join(folder, "lock");
-  let text = "";
-  await withLock(path, never, async () => {
-    text = await readFile(path, "utf8");
-  });
-  await writeFile(path, JSON.stringify({ ...JSON.parse(text), start: "1" }));
+  const [pid, , space] = await heldBy(path);
+  await symlink([pid, "1", space, "another"].join(":"), path);
   expect(await withLock(path, never, async () => "taken")).toBe("taken");
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
-import { mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { lstat, lutimes, mkdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
@@ -16,12 +16,18 @@ interface Holder {
 }
 
 /**
+ * The lock is a link to nowhere that says who holds it: its target is so short that it lies in the inode, and takes no block of the disk. On a
+ * full one, where something is to be removed, a file could not be written.
+ */
+const textOf = ({ pid, start, space }: Holder, id: string) => [pid, start, space, id].join(":");
+
+/**
  * Runs `work` while nobody else, in this process or another one of this host, changes what is stored for a repository. A holder that was
  * killed holds nothing. Throws the signal's reason.
  */
 export async function withLock<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
-  const own = JSON.stringify({ ...self(), id: randomBytes(6).toString("hex") });
+  const own = textOf(self(), randomBytes(6).toString("hex"));
   for (;;) {
     signal.throwIfAborted();
     if (await take(path, own)) break;
@@ -30,57 +36,45 @@ export async function withLock<T>(path: string, signal: AbortSignal, work: () =>
   }
   const beat = setInterval(() => {
     const now = new Date();
-    utimes(path, now, now).catch(() => {});
+    lutimes(path, now, now).catch(() => {});
   }, beatMs);
   try {
     return await work();
   } finally {
     clearInterval(beat);
-    if ((await readFile(path, "utf8").catch(() => "")) === own) await rm(path, { force: true });
+    if ((await readlink(path).catch(() => "")) === own) await rm(path, { force: true });
   }
 }
 
 async function take(path: string, own: string): Promise<boolean> {
   try {
-    const file = await open(path, "wx", 0o600);
-    try {
-      await file.writeFile(own);
-    } finally {
-      await file.close();
-    }
+    await symlink(own, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    // A full disk may have left it empty.
-    await rm(path, { force: true });
     throw error;
   }
 }
 
 async function removeDead(path: string): Promise<void> {
   const [text, found] = await Promise.all([
-    readFile(path, "utf8").catch(() => undefined),
-    stat(path).catch(() => undefined),
+    readlink(path).catch(() => ""),
+    lstat(path).catch(() => undefined),
   ]);
-  if (text === undefined || found === undefined || !isDead(text, found.mtimeMs)) return;
+  if (found === undefined || !isDead(text, found.mtimeMs)) return;
   // Moved first: of two that find it dead one moves it, and what a third has taken since is given back.
   const aside = `${path}.${randomBytes(6).toString("hex")}.dead`;
   await rename(path, aside).catch(() => {});
-  const moved = await readFile(aside, "utf8").catch(() => text);
+  const moved = await readlink(aside).catch(() => text);
   if (moved !== text) await rename(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
 
 function isDead(text: string, beatAt: number): boolean {
-  let holder: Partial<Holder>;
-  try {
-    holder = Object(JSON.parse(text)) as Partial<Holder>;
-  } catch {
-    // Being written, or half written by somebody who died.
-    return Date.now() - beatAt > silentMs;
-  }
-  if (holder.space !== self().space || typeof holder.pid !== "number") return Date.now() - beatAt > silentMs;
-  return startOf(holder.pid) !== holder.start;
+  const [pid = "", start, space] = text.split(":");
+  // Nothing that was written here: a file of an earlier version.
+  if (space !== self().space || !/^\d{1,10}$/.test(pid)) return Date.now() - beatAt > silentMs;
+  return startOf(Number(pid)) !== start;
 }
 
 let known: Holder | undefined;
@@ -91,7 +85,7 @@ function self(): Holder {
 
 function pidSpace(): string {
   try {
-    return readlinkSync("/proc/self/ns/pid");
+    return readlinkSync("/proc/self/ns/pid").replace(/\D/g, "");
   } catch {
     return "";
   }
