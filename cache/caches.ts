@@ -1,9 +1,10 @@
-import type {
-  BuildGraph,
-  BuildKitClient,
-  ContextTree,
-  SessionService,
-  SolveStatus,
+import {
+  type BuildGraph,
+  type BuildKitClient,
+  BuildKitError,
+  type ContextTree,
+  type SessionService,
+  type SolveStatus,
 } from "../src/buildkit/index.js";
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
 import { createCollection } from "./collection.js";
@@ -162,7 +163,13 @@ export function openCaches(options: CachesOptions): Caches {
     const { signal } = over;
     const client = await options.connect(signal);
     try {
-      const stored = await exportLayers({ ...options, ...kept, client, signal });
+      const store = () => exportLayers({ ...options, ...kept, client, signal });
+      const stored = await store().catch((error: unknown) => {
+        // BuildKit reads a context once for all builds that want it at that moment, from any of them: that one may end, and close it.
+        const again = error instanceof BuildKitError && error.code !== "disk_full" && !signal.aborted;
+        if (again) return store();
+        throw error;
+      });
       if (!stored) return;
       const bytes = stored.blobs.reduce((sum, { size }) => sum + size, 0);
       log.info(

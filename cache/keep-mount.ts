@@ -59,6 +59,8 @@ export async function keepMount(
           content: stored.content,
           chunks: stored.chunks,
         });
+        // What it was made of before, and what a process has left that was killed half-way.
+        await sweep(places);
         return { bytes: stored.content.bytes, written: stored.written };
       });
     },

@@ -8,6 +8,7 @@ import type {
   SolveStatus,
 } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
+import { withDeadline } from "./deadline.js";
 import {
   blobsOf,
   readStoredLayers,
@@ -59,7 +60,7 @@ const limitMs = 15 * 60_000;
  */
 export async function exportLayers(options: LayerExportOptions): Promise<StoredLayers | undefined> {
   const { client, graph, scope, service, build, places, share, keys, changed, began, now } = options;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(limitMs)]);
+  const signal = withDeadline(options.signal, limitMs);
   // A context of another name is nothing that can be served here.
   if (
     !graph.again ||

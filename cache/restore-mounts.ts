@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { BuildGraph, BuildKitClient, SessionService } from "../src/buildkit/index.js";
 import { listBuildRecords } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
+import { withDeadline } from "./deadline.js";
 import { findHelper } from "./helper.js";
 import type { BuildMount } from "./mount-keys.js";
 import { openMount } from "./mount-process.js";
@@ -64,12 +65,9 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
         try {
           if (unfinished) await opened.empty();
           if (kept) {
-            const limit = AbortSignal.timeout(
-              Math.ceil(leastMs + (kept.content.bytes / slowestBytesPerSecond) * 1000),
-            );
-            await opened.fill(
-              until(readArchive(kept, chunkStore(places.chunks)), AbortSignal.any([signal, limit])),
-            );
+            const limitMs = Math.ceil(leastMs + (kept.content.bytes / slowestBytesPerSecond) * 1000);
+            const archive = readArchive(kept, chunkStore(places.chunks));
+            await opened.fill(until(archive, withDeadline(signal, limitMs)));
             filled.push(mount.id);
           }
           await rm(mark, { force: true });
@@ -79,14 +77,19 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
             () => rm(mark, { force: true }),
             () => {},
           );
-          if (kept && (error as { code?: string }).code === "cache_damaged")
-            await rm(places.mount(kept.scope, mount.id), { force: true });
+          if (kept && (error as { code?: string }).code === "cache_damaged") await forget(kept, places);
           throw error;
         }
       }
       return filled;
     },
   );
+}
+
+/** Unless it was stored anew meanwhile, and what it was made of before is gone for that. */
+async function forget({ scope, id, fingerprint }: StoredMount, places: CachePlaces): Promise<void> {
+  const path = places.mount(scope, id);
+  if ((await readStoredMount(path))?.fingerprint === fingerprint) await rm(path, { force: true });
 }
 
 async function* until(archive: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
