@@ -103,5 +103,5 @@ test("What is not there, or cannot be told, is refused with its code; a long ans
   ).rejects.toMatchObject({ code: "invalid_request" });
   said.length = 0;
   await answer({ ask: "verify" });
-  expect(said).toEqual([{ done: 1, total: null, what: "mounts read" }]);
+  expect(said).toEqual([{ done: 1, total: 1, what: "contents read" }]);
 });

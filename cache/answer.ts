@@ -1,26 +1,29 @@
 import type { BuildKitClient } from "../src/buildkit/index.js";
 import type { CacheProgress, CacheQuestion } from "../src/cache-api/index.js";
+import type { ImageUsage } from "../src/docker/index.js";
 import { GalleyError } from "../src/errors/index.js";
 import { explainBuild } from "./explain.js";
 import {
   engineUsage,
   inspectKept,
+  inspectLayers,
   inspectMount,
   listRepositories,
   showRepository,
-  type Verified,
-  verifyStored,
 } from "./inspect.js";
 import type { Keeper } from "./kept.js";
 import { storedLayers } from "./kept-layers.js";
 import { storedMounts } from "./kept-mounts.js";
 import { mountRecords } from "./kept-records.js";
 import { pruneKept } from "./prune.js";
+import { type Verified, verifyStored } from "./verify.js";
 
 export interface AnswerOptions {
   readonly dataDirectory: string;
   /** The BuildKit whose records are summed up, or removed; closed by us. */
   readonly connect: (signal: AbortSignal) => Promise<BuildKitClient>;
+  /** What the images of the engine take, of these repositories and others. Undefined where it does not say, or there are none. */
+  readonly images?: (repoKeys: ReadonlySet<string>, signal: AbortSignal) => Promise<ImageUsage | undefined>;
   /** Bytes that all repositories, and each of them, may store. */
   readonly budget: () => Promise<{ readonly all: number; readonly repository: number }>;
   /** Kinds that only the asker can remove. */
@@ -50,9 +53,11 @@ export async function answerCache(question: CacheQuestion, options: AnswerOption
     case "inspect": {
       const { repo, entry } = question;
       const mount = await inspectMount(dataDirectory, repo, entry);
-      if (mount) return { kind: "mount", ...mount, chunks: mount.chunks.length };
+      if (mount) return { kind: "mount", ...mount, chunks: mount.chunks.length, layers: null };
       const { what: id, createdAt: storedAt, ...found } = await inspectKept(dataDirectory, repo, entry);
-      return { ...found, id, storedAt, content: null, chunks: 0 };
+      const layers =
+        found.kind === "layers" ? await inspectLayers(dataDirectory, repo, id, found.scope) : null;
+      return { ...found, id, storedAt, content: null, chunks: 0, layers };
     }
     case "explain":
       return await explain(dataDirectory, question.build);
@@ -73,6 +78,7 @@ export async function answerCache(question: CacheQuestion, options: AnswerOption
         before: older === null ? undefined : new Date(options.now() - older * 1000).toISOString(),
         keep: keep ?? undefined,
         dryRun,
+        onRemoved: (count) => options.onProgress?.({ done: count, total: null, what: "removed" }),
         signal,
       });
       return { dryRun, freed: removed.reduce((sum, { freed }) => sum + freed, 0), removed };
@@ -105,9 +111,11 @@ async function usage(options: AnswerOptions): Promise<unknown> {
     );
     return {
       stored: repositories.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+      layers: repositories.reduce((sum, { layerBytes }) => sum + layerBytes, 0),
       mirrors: repositories.reduce((sum, { mirrorBytes }) => sum + mirrorBytes, 0),
       budget,
       engine,
+      images: (await options.images?.(new Set(repositories.map(({ repoKey }) => repoKey)), signal)) ?? null,
     };
   } finally {
     client.close();
@@ -116,9 +124,17 @@ async function usage(options: AnswerOptions): Promise<unknown> {
 
 async function verify({ dataDirectory, signal, onProgress }: AnswerOptions): Promise<unknown> {
   const seen: Verified[] = [];
-  await verifyStored(dataDirectory, signal, (one) => {
-    seen.push(one);
-    onProgress?.({ done: seen.length, total: null, what: "mounts read" });
-  });
-  return { mounts: seen.length, damaged: seen.filter(({ sound }) => !sound) };
+  await verifyStored(
+    dataDirectory,
+    signal,
+    (one) => seen.push(one),
+    (done, total) => onProgress?.({ done, total, what: "contents read" }),
+  );
+  const count = (wanted: Verified["kind"]) => seen.filter(({ kind }) => kind === wanted).length;
+  const damaged = seen.filter(({ sound }) => !sound);
+  return {
+    mounts: count("mount"),
+    layers: count("layers"),
+    damaged: damaged.map(({ what: mount, ...rest }) => ({ mount, ...rest })),
+  };
 }

@@ -1,16 +1,15 @@
-import { lstat, readdir, rm, stat } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { UsageRecord } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
-import { chunkStore } from "./chunks.js";
 import { type EngineKept, readEngineKept } from "./engine-kept.js";
-import type { Kept } from "./kept.js";
+import type { Kept, KeptHere } from "./kept.js";
 import { keptLayers } from "./kept-layers.js";
 import { mountsOf } from "./kept-mounts.js";
+import { type LayerBlob, layerBytes, readStoredLayers } from "./layer-store.js";
 import { mountRecord } from "./mount-record.js";
 import { cachePlaces } from "./places.js";
-import { type RepositoryIndex, readIndex, refreshIndex } from "./repository-index.js";
-import { withLock } from "./repository-lock.js";
+import { type RepositoryIndex, readIndex } from "./repository-index.js";
 import { listStoredMounts, type StoredMount } from "./stored-mount.js";
 import { readIndexes } from "./stored-sweep.js";
 
@@ -20,6 +19,8 @@ export interface KeptRepository extends RepositoryIndex {
   readonly kept: readonly Kept[];
   /** When the engine was last looked at, RFC 3339; null: never. */
   readonly engineAt: string | null;
+  /** Bytes on disk of the stored layers of all services together. */
+  readonly layerBytes: number;
   /** Bytes of BuildKit's cache mounts, and those that images have for themselves. */
   readonly recordBytes: number;
   readonly imageBytes: number;
@@ -40,8 +41,11 @@ export async function listRepositories(dataDirectory: string): Promise<KeptRepos
     else byRepository.set(item.repo, [item]);
   }
   return await Promise.all(
-    [...indexes.values()].map((index) =>
-      whole(dataDirectory, index, engine && { at: engine.at, kept: byRepository.get(index.repoKey) ?? [] }),
+    [...indexes.values()].map(async (index) =>
+      whole(dataDirectory, index, engine && { at: engine.at, kept: byRepository.get(index.repoKey) ?? [] }, {
+        bytes: await layerBytes(cachePlaces(dataDirectory, index.repoKey)),
+        items: [],
+      }),
     ),
   );
 }
@@ -52,8 +56,12 @@ export async function showRepository(dataDirectory: string, repoKey: string): Pr
   if (index) {
     const engine = await readEngineKept(dataDirectory);
     const kept = engine?.kept.filter(({ repo }) => repo === repoKey) ?? [];
-    const { items } = await keptLayers(dataDirectory, repoKey);
-    return await whole(dataDirectory, index, engine && { at: engine.at, kept }, items);
+    return await whole(
+      dataDirectory,
+      index,
+      engine && { at: engine.at, kept },
+      await keptLayers(dataDirectory, repoKey),
+    );
   }
   throw new GalleyError("not_found", `Nothing is kept for a repository ${JSON.stringify(repoKey)}.`, {
     hint: "`galley cache ls` lists those that there are.",
@@ -64,7 +72,7 @@ async function whole(
   dataDirectory: string,
   index: RepositoryIndex,
   engine: EngineKept | undefined,
-  layers: readonly Kept[] = [],
+  layers: Pick<KeptHere, "bytes" | "items">,
 ): Promise<KeptRepository> {
   const held = engine?.kept ?? [];
   const used = [...index.mounts.map(({ lastUsedAt }) => lastUsedAt), ...index.builds.map(({ at }) => at)];
@@ -76,8 +84,9 @@ async function whole(
     held.reduce((sum, { kind, size }) => (kind === wanted ? sum + size : sum), 0);
   return {
     ...index,
-    kept: [...mountsOf(index), ...layers, ...held, ...(mirror ? [mirror] : [])],
+    kept: [...mountsOf(index), ...layers.items, ...held, ...(mirror ? [mirror] : [])],
     engineAt: engine?.at ?? null,
+    layerBytes: layers.bytes,
     recordBytes: bytesOf("record"),
     imageBytes: bytesOf("image"),
     mirrorBytes: mirror?.size ?? 0,
@@ -122,7 +131,18 @@ export async function inspectMount(
   return found && kept && { name: found.name, ...kept.stored };
 }
 
-/** Something that the engine holds, by its name, or what it is. @throws GalleyError not_found */
+/** What the stored layers of a service are made of, the largest first; null where they are gone meanwhile. */
+export async function inspectLayers(
+  dataDirectory: string,
+  repoKey: string,
+  service: string,
+  scope: string,
+): Promise<readonly LayerBlob[] | null> {
+  const stored = await readStoredLayers(cachePlaces(dataDirectory, repoKey).layersOf(scope, service));
+  return stored ? [...stored.blobs].sort((a, b) => b.size - a.size) : null;
+}
+
+/** Layers, or something that the engine holds, by its name, or what it is. @throws GalleyError not_found */
 export async function inspectKept(dataDirectory: string, repoKey: string, wanted: string): Promise<Kept> {
   const { kept } = await showRepository(dataDirectory, repoKey);
   const found = kept.find(
@@ -132,49 +152,6 @@ export async function inspectKept(dataDirectory: string, repoKey: string, wanted
   throw new GalleyError("not_found", `Nothing called ${JSON.stringify(wanted)} is kept for ${repoKey}.`, {
     hint: `\`galley cache show ${repoKey}\` lists what there is.`,
   });
-}
-
-export interface Verified {
-  readonly repo: string;
-  readonly mount: string;
-  readonly scope: string;
-  readonly chunks: number;
-  readonly sound: boolean;
-}
-
-/** Reads all that is stored. What is damaged is removed: the cache is cold then, and stored anew by the next build. */
-export async function verifyStored(
-  dataDirectory: string,
-  signal: AbortSignal,
-  onMount: (verified: Verified) => void,
-): Promise<void> {
-  for (const repo of (await readIndexes(dataDirectory)).keys()) {
-    const places = cachePlaces(dataDirectory, repo);
-    let damaged = false;
-    for (const { path, stored } of await listStoredMounts(join(places.directory, "mounts"))) {
-      const sound = await isSound(stored, places.chunks, signal);
-      if (!sound) {
-        damaged = true;
-        await withLock(places.lock, signal, () => rm(path, { force: true }));
-      }
-      onMount({ repo, mount: stored.id, scope: stored.scope, chunks: stored.chunks.length, sound });
-    }
-    if (damaged) await refreshIndex(places, signal);
-  }
-}
-
-async function isSound(stored: StoredMount, directory: string, signal: AbortSignal): Promise<boolean> {
-  const chunks = chunkStore(directory);
-  for (const chunk of stored.chunks) {
-    signal.throwIfAborted();
-    try {
-      await chunks.get(chunk);
-    } catch (error) {
-      if (error instanceof GalleyError && error.code === "cache_damaged") return false;
-      throw error;
-    }
-  }
-  return true;
 }
 
 /** BuildKit's own records, in bytes. */

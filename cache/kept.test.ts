@@ -6,12 +6,13 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type CacheBuildRecord, writeBuildRecord } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
 import { collect } from "./collect.js";
-import { engineUsage, inspectMount, listRepositories, showRepository, verifyStored } from "./inspect.js";
+import { engineUsage, inspectMount, listRepositories, showRepository } from "./inspect.js";
 import { storedMounts } from "./kept-mounts.js";
 import { cachePlaces } from "./places.js";
 import { type PruneOptions, pruneKept } from "./prune.js";
 import { refreshIndex } from "./repository-index.js";
 import { storeArchive, writeStoredMount } from "./stored-mount.js";
+import { verifyStored } from "./verify.js";
 
 let dataDirectory: string;
 const { signal } = new AbortController();
@@ -149,7 +150,7 @@ test("Damage is found by reading everything, and what is damaged is gone after t
   const { chunks } = JSON.parse(await readFile(places.mount("base", "one"), "utf8"));
   await writeFile(join(places.chunks, chunks[0].digest.slice(0, 2), chunks[0].digest), "broken");
   const found: Record<string, boolean> = {};
-  await verifyStored(dataDirectory, signal, ({ mount, sound }) => {
+  await verifyStored(dataDirectory, signal, ({ what: mount, sound }) => {
     found[mount] = sound;
   });
   expect(found).toEqual({ one: false, two: true });

@@ -9,11 +9,12 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chunkStore } from "./chunks.js";
 import { collect } from "./collect.js";
-import { showRepository, verifyStored } from "./inspect.js";
+import { showRepository } from "./inspect.js";
 import { storedMounts } from "./kept-mounts.js";
 import { cachePlaces } from "./places.js";
 import { refreshIndex } from "./repository-index.js";
 import { storeArchive, writeStoredMount } from "./stored-mount.js";
+import { verifyStored } from "./verify.js";
 
 const { signal } = new AbortController();
 let folder: string;

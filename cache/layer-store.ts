@@ -155,18 +155,29 @@ export async function isSoundBlob(
   { digest, size }: LayerBlob,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const path = blobPath(layout, digest);
-  const about = await lstat(path).catch(() => undefined);
+  const about = await lstat(blobPath(layout, digest)).catch(() => undefined);
   if (!about?.isFile() || about.size !== size) return false;
   const seen = `${digest} ${about.dev} ${about.ino} ${about.mtimeMs}`;
   if (sound.has(seen)) return true;
-  const hash = createHash("sha256");
-  for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024, signal }))
-    hash.update(piece);
-  if (`sha256:${hash.digest("hex")}` !== digest) return false;
+  if (!(await isWholeBlob(layout, { digest, size }, signal))) return false;
   if (sound.size >= mostSound) sound.clear();
   sound.add(seen);
   return true;
+}
+
+/** The same, of what is on the disk now: all of it is read. */
+export async function isWholeBlob(
+  layout: string,
+  { digest, size }: LayerBlob,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const path = blobPath(layout, digest);
+  const about = await lstat(path).catch(() => undefined);
+  if (!about?.isFile() || about.size !== size) return false;
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024, signal }))
+    hash.update(piece);
+  return `sha256:${hash.digest("hex")}` === digest;
 }
 
 /** Gives a blob a second name, under which it stays when the first one goes. False where there is none. */

@@ -19,6 +19,8 @@ export interface PruneOptions {
   readonly keep?: number | undefined;
   /** Nothing is removed; what would be is told with `freed` 0. */
   readonly dryRun: boolean;
+  /** Told how many are gone so far. */
+  readonly onRemoved?: (count: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -52,8 +54,10 @@ export async function pruneKept(options: PruneOptions): Promise<Removed[]> {
     share: repoKey === undefined ? none : (keep ?? none),
     before: everything ? always : before,
   };
+  let gone = 0;
   const { removed } = await collect({
     ...limits,
+    onRemoved: () => options.onRemoved?.(++gone),
     keepers: dryRun ? keepers.map(pretending) : keepers,
     only: repoKey,
     signal,

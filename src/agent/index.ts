@@ -6,6 +6,7 @@ export {
   parseCacheBudget,
   type VariableDescription,
 } from "./config.js";
+export { repositoryImages } from "./kept-images.js";
 export type { AgentLog } from "./log.js";
 export { runAgentProcess } from "./process.js";
 export { type RunningAgent, type StartAgentOptions, startAgent } from "./start.js";

@@ -1,5 +1,12 @@
 import { type ImageUse, type Keeper, type Kept, readImageUses } from "../../cache/index.js";
-import { type Docker, imagesInUse, type ListedImage, listImages } from "../docker/index.js";
+import {
+  type Docker,
+  type ImageUsage,
+  imagesInUse,
+  imageUsage,
+  type ListedImage,
+  listImages,
+} from "../docker/index.js";
 import { removeOwnNames } from "../preview/index.js";
 import type { ProjectImages } from "./project-images.js";
 
@@ -21,6 +28,12 @@ export const imageLabels = (agent: string, project: { readonly id: string; reado
   [ofProject]: project.id,
   [ofRepository]: project.repoKey,
 });
+
+/** What images take of the engine's disk, those of these repositories and others. Undefined where the engine does not say. */
+export const repositoryImages =
+  (docker: Docker) =>
+  (repoKeys: ReadonlySet<string>, signal: AbortSignal): Promise<ImageUsage | undefined> =>
+    imageUsage(docker, (labels) => repoKeys.has(labels[ofRepository] ?? ""), signal);
 
 /**
  * Images that this agent has built and that are kept so that equal inputs need no build. Those of containers stay, also of containers that

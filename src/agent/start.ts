@@ -38,7 +38,7 @@ import { startFirewall } from "./firewall-loop.js";
 import { serveHealth } from "./health.js";
 import { heartbeatLoop } from "./heartbeat-loop.js";
 import { jobSources } from "./job-source.js";
-import { keptImages } from "./kept-images.js";
+import { keptImages, repositoryImages } from "./kept-images.js";
 import type { AgentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { OpenClaims } from "./open-claims.js";
@@ -202,6 +202,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
           dataDirectory,
           connect: connectBuildKit,
           budget: async () => budgetOf(config),
+          images: repositoryImages(docker),
           keepers,
           now,
           onProgress,

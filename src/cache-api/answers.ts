@@ -14,7 +14,8 @@ export const cacheAnswers = {
   ls: z.array(
     object({
       repoKey: z.string(),
-      storedBytes: bytes,
+      storedBytes: bytes.describe("On disk, of stored mounts."),
+      layerBytes: bytes.default(0).describe("On disk, of stored layers."),
       recordBytes: bytes.describe("Of BuildKit's cache mounts, when the engine was last looked at."),
       imageBytes: bytes.describe("That images kept for the next build have for themselves, likewise."),
       mirrorBytes: bytes,
@@ -28,6 +29,7 @@ export const cacheAnswers = {
   show: object({
     repoKey: z.string(),
     storedBytes: bytes,
+    layerBytes: bytes.default(0),
     recordBytes: bytes,
     imageBytes: bytes,
     mirrorBytes: bytes,
@@ -88,6 +90,11 @@ export const cacheAnswers = {
       .nullable()
       .describe("Of a stored mount."),
     chunks: z.int(),
+    layers: z
+      .array(object({ digest: z.string(), size: bytes }))
+      .nullable()
+      .default(null)
+      .describe("What the stored layers of a service are made of, the largest first."),
     size: bytes.optional().describe("Of what the engine holds, with the fields that follow."),
     lastUsedAt: time.optional(),
     usedBy: z.array(z.string()).optional(),
@@ -111,7 +118,8 @@ export const cacheAnswers = {
     ),
   }),
   du: object({
-    stored: bytes,
+    stored: bytes.describe("On disk, of stored mounts."),
+    layers: bytes.default(0).describe("On disk, of stored layers."),
     mirrors: bytes,
     budget: object({ all: bytes, repository: bytes })
       .nullable()
@@ -124,6 +132,15 @@ export const cacheAnswers = {
       total: bytes,
       reclaimable: bytes,
     }),
+    images: object({
+      ours: bytes.describe("Of images of these repositories that no other image has."),
+      others: bytes.describe("The same of all other images."),
+      shared: bytes.describe("Of layers that several images have."),
+      reclaimable: bytes.describe("That images without a container have for themselves."),
+    })
+      .nullable()
+      .default(null)
+      .describe("Null where the engine does not say, or there is none beside BuildKit."),
   }),
   prune: object({
     dryRun: z.boolean(),
@@ -142,7 +159,15 @@ export const cacheAnswers = {
   }),
   verify: object({
     mounts: z.int(),
-    damaged: z.array(object({ repo: z.string(), mount: z.string(), scope: z.string() })),
+    layers: z.int().default(0).describe("How many services have stored layers that were read."),
+    damaged: z.array(
+      object({
+        kind: z.string().default("mount").describe("mount or layers."),
+        repo: z.string(),
+        mount: z.string().describe("The id of a mount, the service of layers."),
+        scope: z.string(),
+      }),
+    ),
   }),
 } as const satisfies Record<CacheQuestion["ask"], z.ZodType>;
 

@@ -20,7 +20,7 @@ export function registerCache(program: Command): void {
     .command("cache")
     .summary("look into what is kept for repositories, and drop it")
     .description(
-      "What an agent keeps in its data directory: stored cache mounts and records of builds. Looks at this machine, in the agent's container too; with --agent or --server it asks an agent from afar, and the answers are the same. REPO is a repository's key, as `ls` shows it.",
+      "What an agent keeps in its data directory: stored cache mounts, layers and records of builds. Looks at this machine, in the agent's container too; with --agent or --server it asks an agent from afar, and the answers are the same. REPO is a repository's key, as `ls` shows it.",
     )
     .addHelpText(
       "after",
@@ -59,10 +59,13 @@ Reading takes a token with the scope read; prune and verify one with the scope a
 
   add(
     "inspect",
-    "show something that is kept: of a stored cache mount what is in it, the largest directories first",
+    "show something that is kept: of a stored cache mount what is in it, of layers what they are made of, the largest first",
   )
     .argument("<repo>")
-    .argument("<entry>", "name or id of a mount, a record or an image, as `show` says them")
+    .argument(
+      "<entry>",
+      "name or id of a mount, a record, an image or a service's layers, as `show` says them",
+    )
     .addHelpText("after", codes)
     .action(async (repo: string, mount: string, flags: CacheFlags) => {
       const { runCacheInspect } = await import("./run-cache.js");

@@ -1,5 +1,6 @@
+import { stat } from "node:fs/promises";
 import { answerCache } from "../../cache/index.js";
-import { BuildKitClient, safeName } from "../buildkit/index.js";
+import { BuildKitClient } from "../buildkit/index.js";
 import {
   type CacheAnswer,
   type CacheProgress,
@@ -11,7 +12,9 @@ import { GalleyError } from "../errors/index.js";
 import { currentLogin } from "./account/logins.js";
 import { askCacheThrough } from "./api/ask-cache.js";
 import { createApi } from "./api/client.js";
+import { dockerConnection } from "./docker-connection.js";
 import { findAgent, onlyAgent } from "./find-agent.js";
+import { progressLine } from "./progress-line.js";
 import { usageError } from "./usage-error.js";
 import { interruptible } from "./with-server.js";
 
@@ -65,16 +68,47 @@ function isAfar({ agent, server, dataDir, builder }: CacheFlags): boolean {
   );
 }
 
+/** The agent's own, where nothing else is said. */
+export const dataDirectoryOf = ({ dataDir }: Pick<CacheFlags, "dataDir">, env: NodeJS.ProcessEnv): string =>
+  dataDir ?? (env.GALLEY_DATA_DIR || "/var/lib/galley");
+
 function here(flags: CacheFlags, { env }: NodeJS.Process, signal: AbortSignal): Asked {
-  return (question, onProgress) =>
-    answerCache(question, {
-      dataDirectory: flags.dataDir ?? (env.GALLEY_DATA_DIR || "/var/lib/galley"),
+  const dataDirectory = dataDirectoryOf(flags, env);
+  return async (question, onProgress) => {
+    // What BuildKit holds can be told without one.
+    if (question.ask !== "du") await requireDirectory(dataDirectory, env);
+    return await answerCache(question, {
+      dataDirectory,
       connect: (ended) => BuildKitClient.connect(flags.builder, { env, signal: ended }),
+      images: async (repoKeys, ended) => {
+        // Another builder than an engine has none.
+        const docker = await dockerConnection(env, flags.builder).catch(() => undefined);
+        return docker && (await import("../agent/index.js")).repositoryImages(docker)(repoKeys, ended);
+      },
       budget: async () => (await import("../agent/index.js")).parseCacheBudget(env),
       now: Date.now,
       onProgress,
       signal,
     });
+  };
+}
+
+/** On the machine of somebody who looks from afar there is none, and "nothing is kept" would be wrong. @throws GalleyError not_found */
+async function requireDirectory(path: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw new GalleyError("not_found", `The data directory ${path} cannot be read: ${error.message}`, {
+      hint: "Ask as the user that the agent runs as, or in its container.",
+      cause: error,
+    });
+  });
+  if (found?.isDirectory()) return;
+  const login = await currentLogin(env).catch(() => undefined);
+  throw new GalleyError("not_found", `There is no data directory of an agent at ${path} on this machine.`, {
+    hint: login
+      ? `Ask an agent of ${login.url} with --agent NAME (\`galley agent ls\` lists them), or say with --data-dir where one lies here.`
+      : "Ask an agent from afar with --agent NAME after `galley login`, or say with --data-dir where one lies here.",
+  });
 }
 
 async function afar(flags: CacheFlags, { env }: NodeJS.Process, signal: AbortSignal): Promise<Asked> {
@@ -90,14 +124,12 @@ async function showingProgress<T>(
   stderr: NodeJS.WriteStream,
   work: (onProgress: (progress: CacheProgress) => void) => Promise<T>,
 ): Promise<T> {
-  let shown = false;
+  const line = progressLine(stderr);
   try {
-    return await work(({ done, total, what }) => {
-      if (!stderr.isTTY) return;
-      shown = true;
-      stderr.write(`\r\u001b[K${done}${total === null ? "" : ` of ${total}`} ${safeName(what)}`);
-    });
+    return await work(({ done, total, what }) =>
+      line.show(done, total, total === null ? what : `${total} ${what}`),
+    );
   } finally {
-    if (shown) stderr.write("\r\u001b[K");
+    line.clear();
   }
 }

@@ -1,7 +1,9 @@
 import { exportCaches, importCaches, type Moved } from "../../cache/index.js";
 import { formatBytes } from "../buildkit/index.js";
+import { dataDirectoryOf } from "./cache-source.js";
 import { exitCode } from "./exit-codes.js";
 import { print } from "./print.js";
+import { progressLine } from "./progress-line.js";
 import { interruptible } from "./with-server.js";
 
 export interface CacheMoveFlags {
@@ -35,10 +37,11 @@ function move(
   work: (options: Omit<Parameters<typeof importCaches>[0], "file">) => Promise<Moved>,
 ): Promise<number> {
   return interruptible(process, flags, async (signal) => {
-    const bar = progressBar(process);
+    const bar = progressLine(process.stderr);
     try {
-      const dataDirectory = flags.dataDir ?? (process.env.GALLEY_DATA_DIR || "/var/lib/galley");
-      const moved = await work({ dataDirectory, onProgress: bar.show, signal });
+      const dataDirectory = dataDirectoryOf(flags, process.env);
+      const onProgress = (bytes: number, all: number) => bar.show(bytes, all, formatBytes(all));
+      const moved = await work({ dataDirectory, onProgress, signal });
       bar.clear();
       const { repo, mounts, layers, builds, bytes } = moved;
       print(
@@ -53,24 +56,4 @@ function move(
       bar.clear();
     }
   });
-}
-
-const barWidth = 30;
-
-/** On a terminal, a line of standard error; nowhere else. */
-function progressBar({ stderr }: NodeJS.Process): { show(done: number, all: number): void; clear(): void } {
-  let drawn = "";
-  const draw = (line: string) => {
-    if (stderr.isTTY && line !== drawn) stderr.write(`\r\u001b[K${line}`);
-    drawn = line;
-  };
-  return {
-    show(done, all) {
-      const part = all === 0 ? 1 : done / all;
-      const full = Math.round(part * barWidth);
-      const bar = `${"█".repeat(full)}${"░".repeat(barWidth - full)}`;
-      draw(`${bar} ${Math.floor(part * 100)} % of ${formatBytes(all)}`);
-    },
-    clear: () => draw(""),
-  };
 }

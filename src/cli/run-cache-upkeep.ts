@@ -18,14 +18,13 @@ export interface CachePruneFlags extends CacheFlags {
 export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
   return withCache(process, flags, async (ask) => {
     const found = await ask({ ask: "du" });
-    const { stored, mirrors, budget, engine } = found;
+    const { stored, layers, mirrors, budget, engine, images } = found;
     print(process, flags, found, (color) =>
       sheet(
         [
-          [
-            "stored cache mounts",
-            `${formatBytes(stored)}${budget === null ? "" : ` of ${formatBytes(budget.all)}`}`,
-          ],
+          ["stored cache mounts", formatBytes(stored)],
+          ["stored layers", formatBytes(layers)],
+          ["budget", budget === null ? "" : formatBytes(budget.all)],
           ["mirrors", formatBytes(mirrors)],
           [
             "BuildKit: our cache mounts",
@@ -37,6 +36,14 @@ export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<
           ["BuildKit: steps and contexts", formatBytes(engine.shared)],
           ["BuildKit: all", formatBytes(engine.total)],
           ["BuildKit: reclaimable", formatBytes(engine.reclaimable)],
+          ...(images === null
+            ? []
+            : ([
+                ["images: ours", formatBytes(images.ours)],
+                ["images: others", formatBytes(images.others)],
+                ["images: shared layers", formatBytes(images.shared)],
+                ["images: reclaimable", formatBytes(images.reclaimable)],
+              ] as const)),
         ],
         color,
       ),
@@ -82,13 +89,13 @@ export function runCachePrune(
 export function runCacheVerify(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
   return withCache(process, flags, async (ask) => {
     const found = await ask({ ask: "verify" });
-    const { mounts, damaged } = found;
+    const { mounts, layers, damaged } = found;
     print(process, flags, found, (color) =>
       damaged.length === 0
-        ? `${mounts} stored mounts are sound.\n`
+        ? `${mounts} stored mounts and the layers of ${layers} services are sound.\n`
         : `${table(
-            ["REPOSITORY", "MOUNT", "SCOPE"],
-            damaged.map(({ repo, mount, scope }) => [repo, mount, scope]),
+            ["REPOSITORY", "KIND", "WHAT", "SCOPE"],
+            damaged.map(({ repo, kind, mount, scope }) => [repo, kind, mount, scope]),
             color,
           )}These were damaged, and are removed; the next build stores them anew.\n`,
     );

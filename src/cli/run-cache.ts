@@ -18,11 +18,12 @@ export function runCacheLs(flags: CacheFlags, process: NodeJS.Process): Promise<
               "REPOSITORY",
               "MOUNTS",
               "STORED",
+              "LAYERS",
               "ENGINE",
               "IMAGES",
               "MIRROR",
               "BUILDS",
-              "CACHED STEPS",
+              "HIT RATE",
               "USED",
             ],
             repositories.map(
@@ -30,6 +31,7 @@ export function runCacheLs(flags: CacheFlags, process: NodeJS.Process): Promise<
                 repoKey,
                 mounts,
                 storedBytes,
+                layerBytes,
                 recordBytes,
                 imageBytes,
                 mirrorBytes,
@@ -40,6 +42,7 @@ export function runCacheLs(flags: CacheFlags, process: NodeJS.Process): Promise<
                 { text: repoKey, tone: "strong" },
                 String(mounts),
                 formatBytes(storedBytes),
+                formatBytes(layerBytes),
                 formatBytes(recordBytes),
                 formatBytes(imageBytes),
                 formatBytes(mirrorBytes),
@@ -108,6 +111,8 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
   });
 }
 
+const idWords: Readonly<Record<string, string>> = { image: "names", layers: "service", mirror: "what" };
+
 /** Runs `galley cache inspect` and returns the exit code. */
 export function runCacheInspect(
   repo: string,
@@ -117,15 +122,29 @@ export function runCacheInspect(
 ): Promise<number> {
   return withCache(process, flags, async (ask) => {
     const found = await ask({ ask: "inspect", repo, entry });
-    const { kind, content, id, scope, storedAt, name, chunks, size, lastUsedAt, usedBy, cost, inUse } = found;
+    const {
+      kind,
+      content,
+      layers,
+      id,
+      scope,
+      storedAt,
+      name,
+      chunks,
+      size,
+      lastUsedAt,
+      usedBy,
+      cost,
+      inUse,
+    } = found;
     const now = Date.now();
     print(process, flags, found, (color) => {
       const about = sheet(
         [
           [kind, { text: name, tone: "strong" }],
-          [kind === "image" ? "names" : "id", id],
+          [idWords[kind] ?? "id", id],
           ["scope", scope],
-          [content ? "stored" : "made", ago(storedAt, now)],
+          [content || layers ? "stored" : "made", ago(storedAt, now)],
           [
             "size",
             content
@@ -139,6 +158,10 @@ export function runCacheInspect(
         ],
         color,
       );
+      if (layers) {
+        const rows = layers.slice(0, 40).map(({ digest, size }) => [formatBytes(size), digest]);
+        return `${about}\n${table(["SIZE", "CONTENT"], rows, color)}`;
+      }
       if (!content) return about;
       const rows = content.directories
         .slice(0, 40)

@@ -25,6 +25,7 @@ export {
   registryPlatforms,
   tagImage,
 } from "./image-identity.js";
+export { type ImageUsage, imageUsage } from "./image-usage.js";
 export {
   findImages,
   type ImageFacts,
