@@ -2,11 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { BuildKitClient } from "../../src/buildkit/index.js";
 import { type Ingress, startIngress } from "../../src/ingress/index.js";
 import { createPerson, type Person } from "../cli/remote.js";
 import { askUntil, dockerOf, serve } from "../preview/engine-docker.js";
 import { makeCertificates } from "../support/certificates.js";
-import { docker, labEngines } from "../support/engines.js";
+import { docker, engineEnv, labEngines } from "../support/engines.js";
 import { standing } from "../support/standing.js";
 import { manifest } from "./files.js";
 import { type Deployment, type LocalAgent, leftOf, startWorld, type TestAgent, type World } from "./world.js";
@@ -19,7 +20,7 @@ const site = (who: string) => ({
     web: { kind: "web", build: {}, command: ["sh", "-c", serve(who)], expose: 8080 },
     aside: { image: "busybox:latest", command: ["sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait"] },
   }),
-  Dockerfile: "FROM busybox\nCOPY who /who\nRUN echo $(cat /who) > /made\n",
+  Dockerfile: `FROM busybox\nCOPY who /who\nRUN --mount=type=cache,id=${who},target=/m echo $(cat /who) | tee /m/made > /made\n`,
   who: `${who} ${Math.random()}\n`,
 });
 
@@ -127,6 +128,47 @@ describe(`two agents at once, by a bus with TLS, on engine ${engine.name}`, () =
     expect(await imagesOf(right.id)).toEqual(images);
     for (const { url } of [stays!, ...environments.filter(({ agent }) => agent === right.id)])
       expect(await bodyOf(url)).toMatch(/^pull-/);
+  });
+
+  test("what one has kept is dropped through it, its records and images in the engine too, and nothing that the other has", async () => {
+    await deployed();
+    const [left, right] = agents as [LocalAgent, LocalAgent];
+    const { environments } = await world.call<{
+      environments: { name: string; agent: string }[];
+    }>("GET", "/environments");
+    const mountsOf = (agent: LocalAgent) =>
+      environments.filter((one) => one.agent === agent.id).map(({ name }) => name.replace("pr-", "pull-"));
+    const cache = async (...args: string[]) =>
+      JSON.parse(await person.good(["cache", ...args, "--agent", identities[0]!.name, "--json"]));
+    const buildkit = await BuildKitClient.connect(undefined, { env: engineEnv(engine) });
+    try {
+      const held = async (ids: readonly string[]) => {
+        const all = (await buildkit.diskUsage()).map(({ description }) => description);
+        return ids.filter((id) => all.some((text) => text.includes(`~${id}"`) || text.includes(`/${id}"`)));
+      };
+      const [ours, theirs] = [mountsOf(left), mountsOf(right)];
+      expect(await held([...ours, ...theirs])).toEqual([...ours, ...theirs]);
+      const { images, engine: usage, layers, stored } = await cache("du");
+      for (const bytes of [images.ours, images.shared, usage.ourMounts, layers, stored])
+        expect(bytes).toBeGreaterThan(0);
+      const theirImages = await imagesOf(right.id);
+      const kinds = ["--kind", "record", "--kind", "image"];
+      const told = await cache("prune", ...kinds, "--dry-run");
+      const { removed } = await cache("prune", ...kinds);
+      expect(removed.map(({ name }: { name: string }) => name)).toEqual(
+        told.removed.map(({ name }: { name: string }) => name),
+      );
+      const whatOf = (kind: string) =>
+        removed.flatMap((one: { kind: string; what: string }) => (one.kind === kind ? [one.what] : []));
+      expect(whatOf("record").sort()).toEqual([...ours].sort());
+      // The one of the preview that was taken down; those of containers stay.
+      expect(whatOf("image")).toHaveLength(1);
+      expect(await held(ours)).toEqual([]);
+      expect(await held(theirs)).toEqual(theirs);
+      expect(await imagesOf(right.id)).toEqual(theirImages);
+    } finally {
+      buildkit.close();
+    }
   });
 
   test("a deployment that one agent hands back when it is stopped is carried out by the other", async () => {

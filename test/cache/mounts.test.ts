@@ -270,8 +270,38 @@ onEachEngine(
         { why: "files changed" },
         { name: expect.stringContaining("RUN"), cached: false },
       ]);
-      expect((await cache("du")).answer.engine.ourMounts).toBeGreaterThan(0);
+      const du = (await cache("du")).answer;
+      expect(du.engine.ourMounts).toBeGreaterThan(0);
+      expect(du.images).toMatchObject({
+        ours: 0,
+        others: expect.any(Number),
+        reclaimable: expect.any(Number),
+      });
+      expect(du.images.others).toBeGreaterThan(0);
       expect((await cache("verify")).answer.damaged).toEqual([]);
+      if (engine.store === "containerd") {
+        const layers = (await cache("inspect", repo, "web")).answer;
+        expect(layers).toMatchObject({ kind: "layers", id: "web", size: du.layers && expect.any(Number) });
+        const sizes = layers.layers.map(({ size }: { size: number }) => size);
+        expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+      }
+      // The engine was looked at by nobody since.
+      await world.caches.collect();
+      const record = (await cache("show", repo)).answer.kept.find(
+        ({ kind, what }: { kind: string; what: string }) => kind === "record" && what === id,
+      );
+      expect((await cache("inspect", repo, record.name)).answer).toMatchObject({
+        kind: "record",
+        id,
+        usedBy: ["second", "first"],
+      });
+      expect((await cache("prune", repo, "--kind", "record")).answer.removed).toMatchObject([
+        { kind: "record", repo, what: id, name: record.name, freed: expect.any(Number) },
+      ]);
+      expect(await cache("prune", "--kind", "image")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("--agent"),
+      });
       const mountGone = expect.objectContaining({ kind: "mount", repo, what: id });
       expect((await cache("prune", repo)).answer.removed).toContainEqual(mountGone);
       expect((await cache("show", repo)).answer.mounts).toEqual([]);

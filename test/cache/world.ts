@@ -12,7 +12,7 @@ import {
   loadDockerConfig,
   type SolveOptions,
 } from "../../src/buildkit/index.js";
-import { engineEnv, type LabEngine } from "../support/engines.js";
+import { engineEnv, type LabEngine } from "../lab/engine.js";
 
 export interface CacheWorld {
   readonly client: BuildKitClient;

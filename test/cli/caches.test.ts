@@ -89,6 +89,16 @@ test("The only agent of a server need not be named; several, and mixtures with t
   });
 });
 
+test("Where no agent keeps anything on this machine that is said, and how to ask one from afar.", async () => {
+  const nowhere = join(dataDirectory, "nowhere");
+  const asked = await person.run(["cache", "ls", "--data-dir", nowhere]);
+  expect(asked).toMatchObject({ code: 1, stdout: "" });
+  expect(asked.stderr).toContain(nowhere);
+  expect(asked.stderr).toMatch(new RegExp(`${world.url}.*--agent NAME`));
+  expect(await person.run(["cache", "verify", "--data-dir", nowhere])).toMatchObject({ code: 1 });
+  expect(await person.good(["cache", "ls", "--data-dir", tmpdir()])).toContain("Nothing is kept");
+});
+
 test("Reading takes the scope read, dropping the scope admin, and what is dropped is in the audit log.", async () => {
   await fill();
   const path = `/api/v1/agents/${agent.id}/cache`;
