@@ -69,7 +69,7 @@ onEachEngine(
       const before = await stored();
       const few = (await filesBelow(places.chunks)).length;
       await killedWhen(
-        `RUN ${mount} head -c 80000000 /dev/urandom > /m/large`,
+        `RUN ${mount} head -c 40000000 /dev/urandom > /m/large`,
         { repoKey },
         async () => (await filesBelow(places.chunks)).length > few + 2,
       );
@@ -78,7 +78,7 @@ onEachEngine(
       // The engine has what was to be stored; what was written of it half-way is used, or goes.
       await world.build(`RUN ${mount} echo more > /m/more`, { repoKey });
       const after = await stored();
-      expect(after?.content.bytes).toBeGreaterThan(80_000_000);
+      expect(after?.content.bytes).toBeGreaterThan(40_000_000);
       expect((await filesBelow(places.chunks)).sort()).toEqual(
         [...new Set(after?.chunks.map(({ digest }) => digest))].sort(),
       );
@@ -89,7 +89,7 @@ onEachEngine(
         { repoKey },
         async () => (await filesBelow(places.filling)).length > 0,
       );
-      expect(await world.build(`${look} again`, { repoKey })).toBe("old\nmore\n80000000\n");
+      expect(await world.build(`${look} again`, { repoKey })).toBe("old\nmore\n40000000\n");
       expect(await filesBelow(places.filling)).toEqual([]);
       expect(world.warnings).toEqual([]);
       await world.forget(id);
@@ -103,7 +103,7 @@ onEachEngine(
       await world.build(`RUN echo ${token} > /first`, { repoKey });
       const before = await stored();
       expect(before).toBeDefined();
-      const large = `RUN head -c 60000000 /dev/urandom > /${token}`;
+      const large = `RUN head -c 40000000 /dev/urandom > /${token}`;
       const ingested = async () => (await filesBelow(join(places.layers, "ingest"))).length > 0;
       await killedWhen(large, { repoKey }, ingested);
       expect(await stored()).toEqual(before);
