@@ -102,7 +102,10 @@ const withGalley: MakeContender = ({ bench, stage, project, way }) => {
       done = await project.deploy(host);
     },
     modules: () => {
-      const built = done?.events.find(({ type, image }) => type === "build.finished" && image !== undefined);
+      const built = done?.events.find(
+        ({ type, service, image }) =>
+          type === "build.finished" && service === firstService(project) && image !== undefined,
+      );
       return modulesOf(host, project, String(built?.image));
     },
     after: async () => {
@@ -126,13 +129,15 @@ const withBuildx: MakeContender = ({ stage, project, way: { from } }) => {
       await project.checkOut({ word });
     },
     run: () => project.buildx(host),
-    modules: () => modulesOf(host, project, project.tag(Object.keys(project.repository.services)[0] ?? "")),
+    modules: () => modulesOf(host, project, project.tag(firstService(project))),
     after: async () => {
       if (from === "moved") await host.empty();
       return {};
     },
   };
 };
+
+const firstService = ({ repository }: CacheProject): string => Object.keys(repository.services)[0] ?? "";
 
 /** A digest of the packages in an image: names and contents. */
 async function modulesOf(
