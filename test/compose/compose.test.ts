@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openPage, startBrowser, type Watched } from "../dashboard/browser.js";
 import { docker, type LabEngine, labEngines } from "../support/engines.js";
 import { galley } from "../support/galley.js";
 import { commitFolder, type GitServer, serveGit } from "../support/git-server.js";
@@ -80,15 +82,20 @@ describe("the images", () => {
   describe("in the compose project", () => {
     let installation: ComposeProject;
     let git: GitServer | undefined;
+    let browser: Browser | undefined;
+    let watched: Watched | undefined;
     let repositories: string;
     let token = "";
+    let rack = "rack-1";
     const agents: string[] = [];
     beforeAll(async () => {
       repositories = mkdtempSync(join(tmpdir(), "galley-compose-git-"));
       const [port = 0] = await freePorts(1);
+      browser = await startBrowser("*.test");
       installation = await composeProject(engine, project, port);
     });
     afterAll(async () => {
+      await browser?.close();
       for (const name of [second, project])
         await installation
           ?.compose(["down", "--volumes", "--timeout", "1"], { project: name })
@@ -150,27 +157,52 @@ describe("the images", () => {
       expect((await installation.ask(host, "/metrics")).status).toBe(401);
     });
 
-    test("an agent without a token says so, and is online within a heartbeat when .env has one", async () => {
+    test("an agent without a token says so; made in the browser, it is online there when .env has the line that it shows", async () => {
       await eventually("the agent has said what it lacks", async () =>
         (await installation.compose(documented.logs)).includes("GALLEY_AGENT_TOKEN is not set")
           ? true
           : undefined,
       );
-      const user = { email: "ada@example.org", password: "correct horse battery" };
-      const setup = await installation.ask(host, "/api/v1/setup", { method: "POST", body: user });
-      expect(setup.status).toBeLessThan(300);
-      const cookie = String(setup.headers["set-cookie"]).split(";")[0];
-      const made = await installation.ask(host, "/api/v1/tokens", {
-        method: "POST",
-        body: { name: "tests", scopes: ["admin"] },
-        headers: { cookie, "x-galley-csrf": "1" },
-      });
-      ({ token } = JSON.parse(made.body) as { token: string });
+      const url = `http://${host}:${installation.port}`;
+      watched ??= await openPage(browser as Browser, { url });
+      const { page, context, faults } = watched;
+      await page.goto("/");
+      if (token === "") {
+        await page.getByLabel("E-mail address").fill("ada@example.org");
+        await page.getByLabel("Password").fill("correct horse battery");
+        await page.getByRole("button", { name: "Create the administrator" }).click();
+        await page.getByRole("button", { name: "Sign out" }).waitFor();
+        const [session] = await context.cookies();
+        const made = await installation.ask(host, "/api/v1/tokens", {
+          method: "POST",
+          body: { name: "tests", scopes: ["admin"] },
+          headers: { cookie: `${session?.name}=${session?.value}`, "x-galley-csrf": "1" },
+        });
+        ({ token } = JSON.parse(made.body) as { token: string });
+      }
 
-      const agent = await call<{ token: string }>("POST", "/agents", { name: "rack-1" });
-      installation.set("GALLEY_AGENT_TOKEN", agent.token);
+      await page.getByRole("link", { name: "Agents", exact: true }).click();
+      // The form of the first agent is open already; on a second try there is one.
+      await page.getByRole("heading", { name: "Agents" }).waitFor();
+      const more = page.getByRole("button", { name: "New agent" });
+      if (await more.isVisible()) {
+        await more.click();
+        rack = `${rack}-again`;
+      }
+      await page.getByLabel("Name", { exact: true }).fill(rack);
+      await page.getByRole("button", { name: "Make the agent" }).click();
+      const panel = page.getByRole("region", { name: `Token of ${rack}` });
+      const line = (await panel.getByText(/^GALLEY_AGENT_TOKEN=/).textContent()) ?? "";
+      const [variable = "", value = ""] = line.split("=");
+      installation.set(variable, value);
+      // The command is the one that is run next, word for word.
+      await panel.getByText(`docker compose ${documented.agent.join(" ")}`, { exact: true }).waitFor();
       await installation.compose(documented.agent);
-      agents.push((await online("rack-1")).id);
+      await panel.getByText("online", { exact: true }).waitFor();
+      const row = page.locator(`[data-agent="${rack}"]`);
+      await expect.poll(() => row.textContent()).toMatch(/online.*28\..*GB free/);
+      expect(faults).toEqual([]);
+      agents.push((await online(rack)).id);
       const [container = ""] = lines(await installation.compose(["ps", "-q", "galley-agent"]));
       await eventually("the agent is healthy", async () =>
         (await inspected("{{.State.Health.Status}}", container))[0] === "healthy" ? true : undefined,
@@ -215,6 +247,20 @@ describe("the images", () => {
       await eventually("the preview answers", async () =>
         (await installation.ask(hostname, "/")).body === "ahoy from a container\n" ? true : undefined,
       );
+      // In the browser, from the deployment's page to the preview.
+      const { page, context, faults } = watched ?? expect.fail("no browser");
+      await page.goto(`/deployments/${id}`);
+      expect(await page.getByRole("link", { name: "Open" }).getAttribute("href")).toBe(deployed.url);
+      const preview = await context.newPage();
+      await preview.goto(deployed.url);
+      await preview.getByText("ahoy from a container").waitFor();
+      await preview.close();
+      expect(faults).toEqual([]);
+      // Neither does a preview publish anything.
+      expect(await published()).toEqual(["proxy"]);
+      const ofPreview = ["--filter", `label=sh.galley.environment=${deployed.environment.id}`];
+      const containers = lines(await docker(engine, ["ps", "-q", ...ofPreview]));
+      expect(await inspected("{{json .HostConfig.PortBindings}}", ...containers)).toEqual(["{}"]);
       // The agent is on no preview's network.
       const attached = await inspected(
         "{{range $id, $one := .Containers}}{{$one.Name}} {{end}}",
@@ -239,7 +285,7 @@ describe("the images", () => {
       );
       await installation.compose(named(documented.removeAnother), options);
       await docker(engine, ["volume", "rm", `${second}_galley-agent-data`]);
-      await online("rack-1");
+      await online(rack);
       expect((await installation.ask(`pr-1-shop.${domain}`, "/")).body).toBe("ahoy from a container\n");
     });
 
