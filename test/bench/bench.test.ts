@@ -89,16 +89,17 @@ test("The transfer of the context is read from rawjson, and that of .dockerignor
 });
 
 test("Results replace those of the same engine and yardstick in the page, and leave the rest as it is.", () => {
-  const place = { engine: "28c", yardstick: "buildx" } as const;
+  const place = { engine: "28c", topic: "builds and previews", yardstick: "buildx" } as const;
   const once = withResults("# Title\n\nnotes\n", place, "first");
   const others = withResults(
     withResults(once, { ...place, engine: "26" }, "other"),
     { ...place, yardstick: "nothing" },
     "alone",
   );
-  const twice = withResults(others, place, "second");
+  const caches = withResults(others, { ...place, topic: "caches" }, "of caches");
+  const twice = withResults(caches, place, "second");
   expect(twice).toContain("# Title\n\nnotes\n");
-  for (const results of ["second", "other", "alone"]) expect(twice).toContain(results);
+  for (const results of ["second", "other", "alone", "of caches"]) expect(twice).toContain(results);
   expect(twice).not.toContain("first");
 });
 
@@ -118,6 +119,10 @@ test("What was measured beside each yardstick is a table of its own, which says 
   expect(parts.map(({ yardstick }) => yardstick)).toEqual(["buildx", "compose", "nothing"]);
   expect(parts[1]?.text).toMatch(/compose: median.*\n.*\n\| redeploy +\| 3 ms .*\| 4 ms .*\| 0\.75 ×/);
   expect(parts[1]?.text).toContain("Not in this run: push-to-url, one-of-five, switch.");
+  expect(results([row("cache-ls", 1), row("claim", 2)], [], scenarios).map(({ topic }) => topic)).toEqual([
+    "builds and previews",
+    "caches",
+  ]);
   expect(parts[2]?.text).not.toContain("ratio");
   expect(parts[2]?.text).toMatch(/\| claim +\| 5 ms/);
 });

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { inClone } from "./in-clone.js";
-import type { Yardstick } from "./scenario.js";
+import type { Topic, Yardstick } from "./scenario.js";
 
 /** The page that `--write` changes. */
 export const documentPath = (): string => inClone("docs/benchmarks.md");
@@ -8,6 +8,7 @@ export const documentPath = (): string => inClone("docs/benchmarks.md");
 /** Whose results: they stand between markers of their own. */
 export interface Place {
   readonly engine: string;
+  readonly topic: Topic;
   readonly yardstick: Yardstick;
 }
 
@@ -17,8 +18,9 @@ export async function writeResults(path: string, place: Place, results: string):
 }
 
 /** Without markers for that place, they are added at the end. */
-export function withResults(page: string, { engine, yardstick }: Place, results: string): string {
-  const place = yardstick === "nothing" ? `${engine} alone` : `${engine} beside ${yardstick}`;
+export function withResults(page: string, { engine, topic, yardstick }: Place, results: string): string {
+  const of = topic === "builds and previews" ? engine : `${topic} of ${engine}`;
+  const place = yardstick === "nothing" ? `${of} alone` : `${of} beside ${yardstick}`;
   const [begin, end] = [
     `<!-- results of ${place}: written by npm run bench -- --write -->`,
     `<!-- end of ${place} -->`,

@@ -49,8 +49,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   else console.log(`\n${sentence}\n\n${parts.map(({ text }) => text).join("\n\n")}`);
   if (options.write) {
     const path = documentPath();
-    for (const { yardstick, text } of parts)
-      await writeResults(path, { engine: options.engine, yardstick }, `${sentence}\n\n${text}`);
+    for (const { text, ...place } of parts)
+      await writeResults(path, { engine: options.engine, ...place }, `${sentence}\n\n${text}`);
     report(`${path} is up to date`);
   }
 }

@@ -5,6 +5,10 @@ import type { Measured } from "./measure.js";
 export const yardsticks = ["buildx", "compose", "nothing"] as const;
 export type Yardstick = (typeof yardsticks)[number];
 
+/** What has tables of its own whatever it is measured beside, so that it can be measured by itself. */
+export const topics = ["builds and previews", "caches"] as const;
+export type Topic = (typeof topics)[number];
+
 /** Something that is given to galley and, where there is one, to another tool. */
 export interface Scenario {
   /** For --only. */
@@ -13,6 +17,8 @@ export interface Scenario {
   readonly summary: string;
   /** Default: buildx. */
   readonly beside?: Yardstick;
+  /** Default: builds and previews. */
+  readonly topic?: Topic;
   /** Base images beside busybox, as base-images.sh calls them. Default: node:22. */
   readonly images?: readonly string[];
   /** A sentence when this engine cannot do it. */

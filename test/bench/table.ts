@@ -1,21 +1,25 @@
 import type { RowResult } from "./run.js";
-import { type Scenario, type Unit, type Yardstick, yardsticks } from "./scenario.js";
+import { type Scenario, type Topic, topics, type Unit, type Yardstick, yardsticks } from "./scenario.js";
 import type { Summary } from "./summary.js";
 
-/** The tables of one yardstick: they are written, and replaced, together. */
+/** The tables of one topic and yardstick: they are written, and replaced, together. */
 export interface ResultPart {
+  readonly topic: Topic;
   readonly yardstick: Yardstick;
   readonly text: string;
 }
 
-/** Of every yardstick that something was measured beside, with what of `all` is not in it. */
+/** Of every topic, and yardstick that something of it was measured beside, with what of `all` is not in it. */
 export function results(
   rows: readonly RowResult[],
   memory: readonly RowResult[],
   all: readonly Scenario[],
 ): ResultPart[] {
-  return yardsticks.flatMap((yardstick) => {
-    const names = all.filter(({ beside = "buildx" }) => beside === yardstick).map(({ name }) => name);
+  const kinds = topics.flatMap((topic) => yardsticks.map((yardstick) => ({ topic, yardstick })));
+  return kinds.flatMap(({ topic, yardstick }) => {
+    const names = all
+      .filter(({ beside = "buildx", topic: of = topics[0] }) => beside === yardstick && of === topic)
+      .map(({ name }) => name);
     const of = (one: readonly RowResult[]) => one.filter(({ scenario }) => names.includes(scenario));
     const [measured, remembered] = [of(rows), of(memory)];
     if (measured.length === 0) return [];
@@ -25,7 +29,7 @@ export function results(
       ...(remembered.length > 0 ? [memoryTable(remembered, yardstick)] : []),
       ...(missing.length > 0 ? [`Not in this run: ${missing.join(", ")}.`] : []),
     ];
-    return [{ yardstick, text: tables.join("\n\n") }];
+    return [{ topic, yardstick, text: tables.join("\n\n") }];
   });
 }
 

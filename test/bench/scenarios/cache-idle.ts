@@ -15,6 +15,7 @@ export const cacheIdle: Scenario = {
   name: "cache-idle",
   summary: "an agent that keeps caches of 200 repositories, and one that keeps none",
   beside: "nothing",
+  topic: "caches",
   images: [],
   setUp,
 };

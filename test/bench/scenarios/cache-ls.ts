@@ -11,6 +11,7 @@ export const cacheLs: Scenario = {
   name: "cache-ls",
   summary: "`galley cache ls` over 200 repositories and 10,000 records",
   beside: "nothing",
+  topic: "caches",
   images: [],
   setUp,
 };

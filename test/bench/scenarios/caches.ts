@@ -23,6 +23,7 @@ interface Line {
 const scenario = (name: string, summary: string, lines: readonly Line[]): Scenario => ({
   name,
   summary,
+  topic: "caches",
   images: ["node:22-slim"],
   setUp: async (bench) => ({
     ...prepareWays(

@@ -29,6 +29,7 @@ export const mountSpeed: Scenario = {
   name: "mount-speed",
   summary: "storing and filling a cache mount of 250 MB in 10,000 files, beside a plain tar stream",
   beside: "nothing",
+  topic: "caches",
   images: [],
   setUp,
 };
