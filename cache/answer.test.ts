@@ -49,6 +49,7 @@ const answer = (question: CacheQuestion) =>
     dataDirectory,
     connect: async () =>
       ({
+        features: async () => ({ cacheExport: false, localCacheImport: true }),
         diskUsage: async () => [{ type: "regular", size: 7, inUse: false, description: "x" }],
         close: () => {
           closed += 1;

@@ -105,10 +105,12 @@ async function usage(options: AnswerOptions): Promise<unknown> {
   const repositories = await listRepositories(dataDirectory);
   const client = await connect(signal);
   try {
-    const engine = engineUsage(
+    const used = engineUsage(
       await client.diskUsage({ signal }),
       repositories.map(({ repoKey }) => repoKey),
     );
+    const { cacheExport, localCacheImport } = await client.features(signal);
+    const engine = { ...used, layers: cacheExport ? "stored" : localCacheImport ? "read" : "none" };
     return {
       stored: repositories.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
       layers: repositories.reduce((sum, { layerBytes }) => sum + layerBytes, 0),

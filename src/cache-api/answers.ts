@@ -131,6 +131,13 @@ export const cacheAnswers = {
       shared: bytes,
       total: bytes,
       reclaimable: bytes,
+      layers: z
+        .enum(["stored", "read", "none"])
+        .nullable()
+        .default(null)
+        .describe(
+          "What becomes of layers on this engine: it can store them, only read what another has stored, or neither.",
+        ),
     }),
     images: object({
       ours: bytes.describe("Of images of these repositories that no other image has."),

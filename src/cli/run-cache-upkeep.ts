@@ -14,6 +14,12 @@ export interface CachePruneFlags extends CacheFlags {
   readonly dryRun?: boolean;
 }
 
+const ofLayers = {
+  stored: "",
+  read: "; this engine reads them, and stores none (the containerd image store does)",
+  none: "; this engine neither stores nor reads them (Docker Engine 24 or newer reads)",
+};
+
 /** Runs `galley cache du` and returns the exit code. */
 export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
   return withCache(process, flags, async (ask) => {
@@ -23,7 +29,7 @@ export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<
       sheet(
         [
           ["stored cache mounts", formatBytes(stored)],
-          ["stored layers", formatBytes(layers)],
+          ["stored layers", `${formatBytes(layers)}${engine.layers === null ? "" : ofLayers[engine.layers]}`],
           ["budget", budget === null ? "" : formatBytes(budget.all)],
           ["mirrors", formatBytes(mirrors)],
           [

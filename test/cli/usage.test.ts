@@ -68,6 +68,10 @@ test("the doctor says for every engine what it can do, and finds that builds wor
     expect(state("a small build")).toBe("ok");
     expect(state("oci and docker archives")).toBe(each.store === "containerd" ? "ok" : "limited");
     expect(state("heredocs and COPY --link")).toBe(each.version === 20 ? "limited" : "ok");
+    expect(state("kept layers")).toBe(each.store === "containerd" ? "ok" : "limited");
+    const { stdout: used } = await galley(each, ["cache", "du", "--json", "--data-dir", root]);
+    const layers = each.store === "containerd" ? "stored" : each.version === 20 ? "none" : "read";
+    expect(JSON.parse(used).engine.layers).toBe(layers);
     for (const { state, meaning } of checks) if (state === "limited") expect(meaning).not.toBe("");
   }
 });

@@ -29,7 +29,11 @@ export async function answerCaches(
       answerCache(question, {
         dataDirectory,
         connect: async () =>
-          ({ diskUsage: async () => records, close: () => {} }) as unknown as BuildKitClient,
+          ({
+            diskUsage: async () => records,
+            features: async () => ({ cacheExport: true, localCacheImport: true }),
+            close: () => {},
+          }) as unknown as BuildKitClient,
         budget: async () => budget,
         now: Date.now,
         onProgress,
