@@ -42,10 +42,12 @@ async function layerBytes(docker: Docker, signal: AbortSignal): Promise<number> 
       signal,
       (abortSignal) =>
         new Promise((resolve, reject) => {
-          const path = "/system/df?type=image";
+          // The client library takes off the last character where a query is part of the path.
+          const path = "/system/df?";
+          const options = { type: "image" };
           const statusCodes = { 200: true, 500: "server error" };
           docker.modem.dial(
-            { path, method: "GET", abortSignal, statusCodes },
+            { path, options, method: "GET", abortSignal, statusCodes },
             (error: unknown, found: unknown) => (error ? reject(error) : resolve(found)),
           );
         }),
