@@ -21,7 +21,7 @@ export function backoff(failures: number, random: () => number, baseMs = 500, mo
   return Math.round(full * (0.5 + random() / 2));
 }
 
-/** Runs work until it succeeds, its error is not worth another try, or the attempts are used up. Rejects with the last error. */
+/** Runs work until it succeeds, its error is not worth another try, or the attempts are used up. Rejects with the last error, or the signal's reason. */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { attempts, signal, worthIt, onRetry, random = Math.random } = options;
   for (let attempt = 1; ; attempt++) {
@@ -32,7 +32,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
       if (signal.aborted || attempt >= attempts || !worthIt(error)) throw error;
       const waitMs = backoff(attempt, random, options.baseMs, options.mostMs);
       onRetry?.(error, waitMs);
-      await delay(waitMs, undefined, { signal });
+      await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 }

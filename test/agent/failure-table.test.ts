@@ -1,20 +1,25 @@
 // The rows of "When something is broken" in docs/agent.md that no other file breaks for real; that page names the others.
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { pushImage } from "../../src/docker/index.js";
+import { refusingRegistry } from "../failure/registry-stand-in.js";
 import { dockerOf, serve } from "../preview/engine-docker.js";
 import { docker, labEngines, labName, labRegistry, purgeImage } from "../support/engines.js";
+import { freePorts } from "../support/nats.js";
 import { standing } from "../support/standing.js";
 import { idle, manifest, slow } from "./files.js";
 import {
+  type AgentProcess,
   bundleAgent,
   type Deployment,
   type LocalAgent,
   leftOf,
   type StoredEvent,
+  spawnAgent,
   startWorld,
   type TestAgent,
   type World,
@@ -27,10 +32,36 @@ const begun = ({ type, lines }: StoredEvent) =>
 describe(`when something is broken, on engine ${engine.name}`, () => {
   let world: World;
   let removeBundle = () => {};
+  let alone: AgentProcess | undefined;
+  const folder = mkdtempSync(join(tmpdir(), "galley-unreached-"));
+  let nowhere = "";
+  /** An agent whose server is nowhere. */
+  const unreached = () =>
+    spawnAgent({
+      PATH: engine.path,
+      HOME: folder,
+      DOCKER_HOST: engine.dockerHost,
+      DOCKER_CONFIG: engine.dockerConfig,
+      GALLEY_CONTROL_PLANE_URL: nowhere,
+      GALLEY_NATS_URL: "nats://127.0.0.1:1",
+      GALLEY_AGENT_TOKEN: `galley_agt_${"z".repeat(32)}`,
+      GALLEY_DATA_DIR: mkdtempSync(join(folder, "agent-")),
+      GALLEY_HEALTH_PORT: "0",
+      GALLEY_FIREWALL: "off",
+    });
   beforeAll(async () => {
     removeBundle = await bundleAgent();
+    // An address of this machine at which nobody else listens either.
+    nowhere = `http://127.54.32.10:${(await freePorts(1))[0]}`;
+    // It waits for a minute or two, which the other tests need in any case.
+    alone = unreached();
   });
-  afterAll(() => removeBundle());
+  afterAll(async () => {
+    alone?.child.kill("SIGKILL");
+    await alone?.exited;
+    rmSync(folder, { recursive: true, force: true });
+    removeBundle();
+  });
   const worldStands = standing(
     () => startWorld(engine),
     (one) => one.remove(),
@@ -67,17 +98,22 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
       (agent) => agent.name === name,
     )?.id ?? expect.fail(`there is no agent ${name}`);
 
-  test("a rotated and a revoked token keep the agent from starting, and it says which and where to get another", async () => {
+  test("an expired, a rotated and a revoked token keep the agent from starting, and it says which and where to get another", async () => {
     const rotated = await world.agent("rotated");
     await world.call("POST", `/agents/${await agentId(rotated.name)}/rotate`);
     const revoked = await world.agent("gone");
     await world.call("DELETE", `/agents/${await agentId(revoked.name)}`);
+    const expired = await world.agent("late");
     for (const [identity, words] of [
       [rotated, /newer bootstrap token/],
       [revoked, /revoked/],
+      [expired, /expired/],
     ] as const) {
+      world.clock.ahead = identity === expired ? 8 * 24 * 3600_000 : 0;
       const agent = world.spawn(identity);
-      expect(await agent.exited).toBe(1);
+      const code = await agent.exited;
+      world.clock.ahead = 0;
+      expect(code).toBe(1);
       expect(agent.output()).toMatch(words);
       expect(agent.output()).toMatch(/What to do: .*(galley agent (new|rotate)|Admin)/);
       expect(agent.output()).not.toContain(identity.env.GALLEY_AGENT_TOKEN);
@@ -101,7 +137,9 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
   test("images that cannot be pulled fail the deployment, and the error says what to do", async () => {
     await start(await world.agent("pulls"));
     const { open, auth } = labRegistry();
+    const limited = await refusingRegistry(429, "TOOMANYREQUESTS", { "retry-after": "60" });
     const causes = {
+      "too many requests": `${limited.host}/library/busybox:latest`,
       "registry away": "127.0.0.1:1/library/busybox:latest",
       "image missing": `${open}/library/nobodymakesthis:latest`,
       "tag missing": `${open}/library/busybox:nosuchtag`,
@@ -119,7 +157,7 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
           hint: error?.hint,
         };
       }),
-    );
+    ).finally(() => limited.close());
     const failed = (cause: string, code: unknown) => ({
       cause,
       state: "failed",
@@ -128,6 +166,7 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
       hint: expect.stringMatching(/\S/),
     });
     expect(ends).toEqual([
+      failed("too many requests", "image_rate_limited"),
       failed("registry away", "image_registry_unreachable"),
       failed("image missing", "image_not_found"),
       failed("tag missing", "image_not_found"),
@@ -304,5 +343,37 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
     const logged = JSON.stringify(events.filter(({ type }) => type === "step.log"));
     for (const line of ["line 1", "line 5", "over"]) expect(logged).toContain(`"${line}"`);
+  });
+
+  test("a server that is nowhere when the agent starts is asked ten times, and then the agent ends with a sentence", async () => {
+    const agent = alone ?? unreached();
+    alone = undefined;
+    try {
+      expect(await agent.exited).toBe(1);
+      const cannot = `The server at ${nowhere} cannot be reached: `;
+      expect(agent.output().split(`"msg":"${cannot}`)).toHaveLength(10);
+      expect(agent.output()).toMatch(
+        new RegExp(
+          `\\nerror: ${cannot}nobody listens there.\\nWhat to do: Check GALLEY_CONTROL_PLANE_URL.*\\n$`,
+        ),
+      );
+      expect(agent.output()).not.toContain("zzzz");
+    } finally {
+      agent.child.kill("SIGKILL");
+      await agent.exited;
+    }
+  });
+
+  test("an agent that waits for its server ends at once and without a complaint when it is told to", async () => {
+    const agent = unreached();
+    try {
+      await agent.said("cannot be reached");
+      agent.child.kill("SIGTERM");
+      expect(await agent.exited).toBe(0);
+      expect(agent.output()).not.toContain("error");
+    } finally {
+      agent.child.kill("SIGKILL");
+      await agent.exited;
+    }
   });
 });

@@ -73,6 +73,8 @@ export interface World {
   readonly project: string;
   /** Of the API, for everything. */
   readonly token: string;
+  /** Milliseconds by which the server's clock is ahead. */
+  readonly clock: { ahead: number };
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   /**
    * Commits these files, replacing those before, and points the pull request's head at the commit; a branch of the repository, too, unless
@@ -121,6 +123,7 @@ export async function startWorld(
   });
   cpSync(await emptyPglite(), join(root, "server", "db"), { recursive: true });
   let server: RunningServer | undefined;
+  const clock = { ahead: 0 };
   let token = "";
   let port = 0;
   const locals: LocalAgent[] = [];
@@ -134,6 +137,7 @@ export async function startWorld(
       {
         log,
         signal: new AbortController().signal,
+        now: () => new Date(Date.now() + clock.ahead),
         limits: { perMinute: 1e6, guessesPerMinute: 1e6, passwordCost: 1024 },
       },
     );
@@ -200,6 +204,7 @@ export async function startWorld(
     engine,
     project,
     token,
+    clock,
     call,
     events,
     until,
