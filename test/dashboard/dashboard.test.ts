@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createTestAgent } from "../queue/agent.js";
+import { damageRepository } from "../support/cache-store.js";
 import { answerCaches } from "../support/cached-agent.js";
 import { startGround } from "../support/ground-server.js";
 import { signIn } from "./browser.js";
@@ -164,6 +165,9 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
     );
     await page.getByRole("button", { name: "web", exact: true }).first().click();
     await see(page, "files changed");
+    // What BuildKit holds of the same mount stands beside what is stored, by its kind.
+    const held = page.getByRole("region", { name: "Beside them" });
+    await expect.poll(() => held.textContent()).toMatch(/record\/root\/\.npm.*460\.0 MB/);
 
     await page.getByRole("button", { name: "Prune…" }).click();
     const dialog = page.getByRole("dialog");
@@ -186,6 +190,22 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
     await see(page, "None is stored.");
     await page.getByRole("link", { name: "Caches of one" }).click();
     await page.getByRole("link", { name: "github.com-acme-docs" }).waitFor();
+
+    // What is stored is read on demand; what is damaged is named, and gone.
+    const verify = page.getByRole("button", { name: "Verify…" });
+    const reading = page.getByRole("button", { name: "Read all of it" });
+    await verify.click();
+    await reading.click();
+    await see(page, "1 stored mount read: all sound.");
+    await page.getByRole("button", { name: "Close", exact: true }).click();
+    await damageRepository(dataDirectory, "github.com-acme-docs-5d1f0c2a9be1");
+    await verify.click();
+    await reading.click();
+    await expect
+      .poll(() => dialog.textContent())
+      .toMatch(/damaged.*\/usr\/local\/bundle.*github\.com-acme-docs/);
+    await page.getByRole("button", { name: "Close", exact: true }).click();
+    await verify.waitFor({ state: "detached" });
     for (const path of ["/admin/caches/one", "/admin/caches/one/shop-1"]) {
       const narrow = await open(path, { width: 360 });
       await see(narrow, "shop-1");

@@ -1,4 +1,5 @@
 // What a made-up agent keeps: repositories with cache mounts and builds, and the records of its BuildKit.
+import { writeEngineKept } from "../../cache/engine-kept.js";
 import { keepRepository } from "../support/cache-store.js";
 import type { UsageTold } from "../support/cached-agent.js";
 
@@ -54,6 +55,19 @@ export async function keepSome(dataDirectory: string, shop: string, deployment: 
       { id: "dep8q2m4-web", at: ago(2 * day), took: 41_200, steps: steps(29_100, 8_800, "b") },
       { id: "dep8q2m4-api", at: ago(2 * day), took: 6_100, steps: steps(0, 0, "b") },
       { id: "dep7x1k9-web", at: ago(3 * day), took: 64_000, steps: steps(48_300, 11_000, "a") },
+    ],
+  });
+  const held = (kind: "record" | "image", name: string, what: string, size: number, cost: number | null) => ({
+    ...{ kind, repo: shop, name, what, size, cost, scope: "base", usedBy: [`${deployment}-web`] },
+    ...{ createdAt: ago(3 * day), lastUsedAt: ago(40 * minute), inUse: kind === "image" && cost === 9_400 },
+  });
+  await writeEngineKept(dataDirectory, {
+    at: ago(39 * minute),
+    kept: [
+      held("record", "k3v9x0q1m2n4", "/root/.npm", 460_000_000, 48_300),
+      held("record", "p8d2s7w5z1c6", "/app/node_modules/.vite", 41_000_000, 11_000),
+      held("image", "sha256:5b0c1d", "galley/shop:web-8d1f", 212_000_000, 9_400),
+      held("image", "sha256:9a77e2", "galley/shop:api-03be", 187_000_000, null),
     ],
   });
   await keepRepository(dataDirectory, "github.com-acme-docs-5d1f0c2a9be1", {

@@ -1,6 +1,6 @@
 // npm run screenshots: pictures of every view, light and dark, wide and 360 pixels narrow, of a made-up Galley: a real server and bus, and
-// agents that tell a story. They go to dist/screenshots.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+// agents that tell a story. They go to dist/screenshots; with UPDATE_DOCS=1 the README's own also to docs/.
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,7 @@ import { story } from "./story.js";
 
 const root = mkdtempSync(join(tmpdir(), "galley-screenshots-"));
 const target = join(dirname(fileURLToPath(import.meta.url)), "../../screenshots");
+const ofReadme = "building-wide-light.png";
 let count = 0;
 const databases: TestDatabases = {
   kind: "pglite",
@@ -191,6 +192,7 @@ for (const [width, height] of [
     }
   }
 console.log(`the pictures are in ${target}`);
+if (process.env.UPDATE_DOCS) copyFileSync(join(target, ofReadme), join(target, "../../docs/dashboard.png"));
 await browser.close();
 await empty.remove();
 await ground.close();

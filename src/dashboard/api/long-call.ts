@@ -34,7 +34,8 @@ export async function longCall<T>(
       method,
       headers: {
         accept: "text/event-stream",
-        ...(method === "GET" ? {} : { "x-galley-csrf": "1", "content-type": "application/json" }),
+        ...(method === "GET" ? {} : { "x-galley-csrf": "1" }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.any([signal, closed.signal]),

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { deploymentOf, largest, percent, shareOf, shortKey } from "./caches.js";
+import {
+  deploymentOf,
+  type Held,
+  heldBeside,
+  heldName,
+  largest,
+  percent,
+  shareOf,
+  shortKey,
+} from "./caches.js";
 
 test("parts of a bar are the largest ones, the rest is one part, and what is empty is none", () => {
   const parts = [
@@ -25,4 +34,18 @@ test("a build's name leads to its deployment, and a repository's key is read wit
   expect(deploymentOf("b")).toEqual({ deployment: "b", service: "" });
   expect(shortKey("github.com-acme-shop-c566806a55dc")).toBe("github.com-acme-shop");
   expect(shortKey("shop-1")).toBe("shop-1");
+});
+
+test("what is kept beside stored mounts comes by kind, the largest first, each by what people know it by", () => {
+  const held = (kind: string, size: number, what: string): Held => ({
+    ...{ kind, size, what, name: `${kind}-0123456789abcdef0123456789`, scope: "base" },
+    ...{ createdAt: null, lastUsedAt: "2026-01-01T00:00:00Z", usedBy: [], cost: null, inUse: false },
+  });
+  const kept = [
+    held("record", 1, "/root/.npm"),
+    held("mount", 9, "/x"),
+    held("record", 5, "/go"),
+    held("image", 2, ""),
+  ];
+  expect(heldBeside(kept).map(heldName)).toEqual(["image-0123456789abc", "/go", "/root/.npm"]);
 });

@@ -4,6 +4,7 @@ import type { CacheAnswer } from "../../cache-api/index.js";
 export type Repository = CacheAnswer<"ls">[number];
 export type Kept = CacheAnswer<"show">;
 export type Mount = Kept["mounts"][number];
+export type Held = Kept["kept"][number];
 export type Usage = CacheAnswer<"du">;
 
 export interface Part {
@@ -42,3 +43,13 @@ export const shortKey = (repoKey: string): string => repoKey.replace(/-[0-9a-f]{
 /** Milliseconds that the next builds take longer when these mounts are gone: those that are known, of each once. */
 export const costOf = (mounts: readonly Mount[]): number =>
   mounts.reduce((sum, { cost }) => sum + (cost ?? 0), 0);
+
+/** What is kept beside stored mounts, which have a table of their own: kind by kind, the largest first. */
+export const heldBeside = (kept: readonly Held[]): Held[] =>
+  kept
+    .filter(({ kind }) => kind !== "mount")
+    .sort((a, b) => (a.kind === b.kind ? b.size - a.size : a.kind < b.kind ? -1 : 1));
+
+/** What something is called: a mirror has nothing but its kind, and an image's name without its key is the project's. */
+export const heldName = ({ kind, name, what }: Held): string =>
+  what !== "" ? what : kind === "image" ? name.slice(0, 19) : name;

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Agent } from "../api/answers.js";
 import { usePolled } from "../api/use-polled.js";
-import { type Kept, percent, shortKey } from "../model/caches.js";
+import { heldBeside, type Kept, percent, shortKey } from "../model/caches.js";
 import { formatBytes } from "../model/format.js";
 import { Ago } from "../ui/ago.js";
 import { Copy } from "../ui/copy.js";
@@ -9,6 +9,7 @@ import { Problem } from "../ui/problem.js";
 import { Link } from "../ui/router.js";
 import { useNow } from "../ui/use-now.js";
 import { CacheBuildRow } from "./cache-build.js";
+import { CacheHeld } from "./cache-held.js";
 import { CacheMountRow } from "./cache-mount.js";
 import { PruneCache } from "./prune-cache.js";
 
@@ -36,7 +37,7 @@ export function CacheRepositoryPage({ name, repo }: { name: string; repo: string
             </span>
           </h1>
           <div className="actions">
-            {data && data.mounts.length > 0 && (
+            {data?.kept.some(({ kind }) => kind !== "mirror") && (
               <button type="button" onClick={() => setPruning(true)}>
                 Prune…
               </button>
@@ -46,6 +47,8 @@ export function CacheRepositoryPage({ name, repo }: { name: string; repo: string
         {data && (
           <div className="line-two quiet">
             <span>{formatBytes(data.storedBytes)} stored</span>
+            {data.recordBytes > 0 && <span>· {formatBytes(data.recordBytes)} in BuildKit</span>}
+            {data.imageBytes > 0 && <span>· {formatBytes(data.imageBytes)} images</span>}
             {data.mirrorBytes > 0 && <span>· {formatBytes(data.mirrorBytes)} mirror</span>}
             {data.hitRate !== null && <span>· {percent(data.hitRate)} of steps cached</span>}
             {data.lastUsedAt !== null && (
@@ -89,6 +92,7 @@ export function CacheRepositoryPage({ name, repo }: { name: string; repo: string
               </div>
             )}
           </section>
+          <CacheHeld held={heldBeside(data.kept)} now={now} />
           <section aria-labelledby="builds">
             <h2 id="builds">Builds</h2>
             {data.builds.length === 0 ? (

@@ -15,6 +15,7 @@ import { useNow } from "../ui/use-now.js";
 import { agentLook } from "./agent-row.js";
 import { CacheUsage } from "./cache-usage.js";
 import { PruneCache } from "./prune-cache.js";
+import { VerifyCache } from "./verify-cache.js";
 
 /** What the agents keep for repositories: of the one that is named, else of the first that is there. */
 export function CachesPage({ name }: { name: string | undefined }) {
@@ -66,7 +67,7 @@ function AgentCaches({ agent }: { agent: Agent }) {
   const path = `/agents/${agent.id}/cache`;
   const { data, error, refresh } = usePolled<CacheAnswer<"ls">>(`${path}/repositories`, 10_000);
   const usage = useAsked<CacheAnswer<"du">>(agent.online ? `${path}/usage` : null);
-  const [pruning, setPruning] = useState(false);
+  const [asking, setAsking] = useState<"prune" | "verify">();
   const now = useNow(10_000);
   const repositories = [...(data ?? [])].sort((a, b) => b.storedBytes - a.storedBytes);
   const whole = repositories.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
@@ -74,10 +75,17 @@ function AgentCaches({ agent }: { agent: Agent }) {
     <>
       <div className="title">
         <h1>Caches of {agent.name}</h1>
-        {repositories.some(({ mounts }) => mounts > 0) && (
-          <button type="button" onClick={() => setPruning(true)}>
-            Prune…
-          </button>
+        {repositories.length > 0 && (
+          <div className="actions">
+            {repositories.some(({ mounts }) => mounts > 0) && (
+              <button type="button" onClick={() => setAsking("verify")}>
+                Verify…
+              </button>
+            )}
+            <button type="button" onClick={() => setAsking("prune")}>
+              Prune…
+            </button>
+          </div>
         )}
       </div>
       <Problem error={error} />
@@ -107,6 +115,8 @@ function AgentCaches({ agent }: { agent: Agent }) {
                 <span className="number">stored</span>
                 <span />
                 <span className="number">mounts</span>
+                <span className="number">BuildKit</span>
+                <span className="number">images</span>
                 <span className="number">mirror</span>
                 <span className="number">cached steps</span>
                 <span className="number">builds</span>
@@ -125,7 +135,10 @@ function AgentCaches({ agent }: { agent: Agent }) {
           )}
         </>
       )}
-      {pruning && (
+      {asking === "verify" && (
+        <VerifyCache agent={agent} onDone={refresh} onClose={() => setAsking(undefined)} />
+      )}
+      {asking === "prune" && (
         <PruneCache
           agent={agent}
           repo={null}
@@ -133,7 +146,7 @@ function AgentCaches({ agent }: { agent: Agent }) {
             usage.again();
             await refresh();
           }}
-          onClose={() => setPruning(false)}
+          onClose={() => setAsking(undefined)}
         />
       )}
     </>
@@ -149,7 +162,8 @@ interface RepositoryRowProps {
 }
 
 function RepositoryRow({ agent, repository, whole, now }: RepositoryRowProps) {
-  const { repoKey, storedBytes, mounts, mirrorBytes, hitRate, builds, lastUsedAt } = repository;
+  const { repoKey, storedBytes, mounts, recordBytes, imageBytes, mirrorBytes, hitRate, builds, lastUsedAt } =
+    repository;
   return (
     <div className="row">
       <Link
@@ -166,6 +180,12 @@ function RepositoryRow({ agent, repository, whole, now }: RepositoryRowProps) {
       </span>
       <span className="number wide" title={counted(mounts, "stored cache mount")}>
         {mounts}
+      </span>
+      <span className="number wide" title="Of BuildKit's cache mounts, when the engine was last looked at">
+        {recordBytes > 0 ? formatBytes(recordBytes) : ""}
+      </span>
+      <span className="number wide" title="That images kept for the next build have for themselves">
+        {imageBytes > 0 ? formatBytes(imageBytes) : ""}
       </span>
       <span className="number wide">{mirrorBytes > 0 ? formatBytes(mirrorBytes) : ""}</span>
       <span className="number wide">{percent(hitRate)}</span>

@@ -113,10 +113,10 @@ export function PruneCache({ agent, repo, onDone, onClose }: PruneCacheProps) {
                         <td className="path">
                           <code title={one.what}>{one.what}</code>
                           <small className="quiet">
-                            {repo === null ? `${shortKey(one.repo)}, ${one.scope}` : one.scope}
+                            {`${one.kind}, ${repo === null ? `${shortKey(one.repo)}, ` : ""}${one.scope}`}
                           </small>
                         </td>
-                        <td className="number">{mount ? formatBytes(mount.size) : ""}</td>
+                        <td className="number">{formatBytes(mount?.size ?? one.freed)}</td>
                       </tr>
                     );
                   })}
@@ -186,10 +186,14 @@ async function lookAhead(
       undefined,
       signal,
     );
-    for (const mount of kept.mounts) mounts.set(keyOf({ repo, what: mount.id, scope: mount.scope }), mount);
+    for (const mount of kept.mounts)
+      mounts.set(keyOf({ kind: "mount", repo, what: mount.id, scope: mount.scope, name: mount.name }), mount);
   }
   return { removed, mounts };
 }
 
-const keyOf = ({ repo, what, scope }: { repo: string; what: string; scope: string }) =>
-  `${repo} ${scope} ${what}`;
+type Named = Pick<CacheAnswer<"prune">["removed"][number], "kind" | "repo" | "scope" | "what" | "name">;
+
+/** A record of BuildKit's has the id of the mount that is stored of it. */
+const keyOf = ({ kind, repo, what, scope, name }: Named) =>
+  `${kind} ${repo} ${scope} ${kind === "mount" ? what : `${what} ${name}`}`;
