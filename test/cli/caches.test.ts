@@ -99,6 +99,13 @@ test("Where no agent keeps anything on this machine that is said, and how to ask
   expect(await person.good(["cache", "ls", "--data-dir", tmpdir()])).toContain("Nothing is kept");
 });
 
+test("What is stored is told beside what the engine holds, and against the budget.", async () => {
+  await fill();
+  const told = await person.json(["cache", "du", "--agent", "one"]);
+  expect(told).toMatchObject({ budget: { all: 20e9, repository: 10e9 }, engine: { total: 0 } });
+  expect(await person.good(["cache", "du", "--agent", "one"])).toMatch(/stored/i);
+});
+
 test("Reading takes the scope read, dropping the scope admin, and what is dropped is in the audit log.", async () => {
   await fill();
   const path = `/api/v1/agents/${agent.id}/cache`;
