@@ -6,8 +6,8 @@ import { findEnvironments, hostsOf, startEnvironment, stopEnvironment } from "..
 import { labName, onEachEngine } from "../support/engines.js";
 import { askHost, dockerOf, environment, manifestOf, serve, soon } from "./engine-docker.js";
 
-/** GALLEY_TEST_PREVIEWS=100 is what the numbers in docs/previews.md are from. */
-const count = Number(process.env.GALLEY_TEST_PREVIEWS ?? 12);
+/** Few: test/agent/capacity.test.ts has dozens. GALLEY_TEST_PREVIEWS=100 is what the numbers in docs/previews.md are from. */
+const count = Number(process.env.GALLEY_TEST_PREVIEWS ?? 4);
 const atOnce = 4;
 
 const manifest = manifestOf({
