@@ -24,6 +24,8 @@ export interface CacheHost {
   readonly galley: WholeGalley;
   /** The agent's GALLEY_DATA_DIR. */
   readonly dataDirectory: string;
+  /** What the agent's log has of warnings. */
+  warnings(): string;
   /** `docker builder prune -af`. */
   prune(): Promise<void>;
   /** No container, no image, no build cache. */
@@ -112,11 +114,17 @@ async function setStage(bench: Bench): Promise<CacheStage> {
 
 async function openHost(bench: Bench, engine: LabEngine, name: string): Promise<CacheHost> {
   const galley = await startWholeGalley(bench, name, engine);
+  const folder = join(bench.folder, `galley-${name}`);
   const on = (args: string[]) => docker(engine, args);
   return {
     engine,
     galley,
-    dataDirectory: join(bench.folder, `galley-${name}`, "agent"),
+    dataDirectory: join(folder, "agent"),
+    warnings: () =>
+      readFileSync(join(folder, "logs/agent.log"), "utf8")
+        .split("\n")
+        .filter((line) => line.includes('"level":40') || line.includes('"level":50'))
+        .join("\n"),
     prune: async () => void (await on(["builder", "prune", "--all", "--force"])),
     empty: async () => {
       await on(["system", "prune", "--all", "--force", "--volumes"]);
@@ -166,7 +174,7 @@ async function openProject(
       const places = cachePlaces(host.dataDirectory, key);
       const records: CacheBuildRecord[] = [];
       for (const service of Object.keys(services))
-        records.push(await untilStored(places, `${id}-${service}`, bench.signal));
+        records.push(await untilStored(places, `${id}-${service}`, host.warnings, bench.signal));
       return { imagesMs: imagesAt - askedAt, environment: environment.id, events, records };
     },
     buildx: (host) => {
@@ -187,20 +195,26 @@ async function openProject(
 async function untilStored(
   places: CachePlaces,
   build: string,
+  warnings: () => string,
   signal: AbortSignal,
 ): Promise<CacheBuildRecord> {
   const deadline = performance.now() + storeMs;
   for (;;) {
     const record = await readBuildRecord(places.builds, build);
     if (record) {
-      const layers = (await listStoredLayers(places)).some((stored) => stored.build === build);
+      // Mounts come last. A build beside others that were given layers, too, may leave its own unstored, which the agent says.
       const filled = record.steps.some(({ mounts, cached }) => mounts.length > 0 && !cached);
       const since = new Date(Date.parse(record.at) + record.took).toISOString();
       const mounts = await listStoredMounts(join(places.directory, "mounts"));
-      if (layers && (!filled || mounts.some(({ stored }) => stored.storedAt >= since))) return record;
+      const isStored = filled
+        ? mounts.some(({ stored }) => stored.storedAt >= since)
+        : (await listStoredLayers(places)).some((stored) => stored.build === build);
+      if (isStored) return record;
     }
     if (performance.now() > deadline)
-      throw new Error(`what ${build} has left was not stored within ${storeMs / 1000} s`);
+      throw new Error(
+        `what ${build} has left was not stored within ${storeMs / 1000} s; the agent has warned:\n${warnings()}`,
+      );
     await delay(50, undefined, { signal });
   }
 }
