@@ -36,7 +36,7 @@ onEachEngine(
         ),
       );
       const collecting = (async () => {
-        for (let round = 0; round < 8; round += 1) await world.caches.collect();
+        for (let round = 0; round < 5; round += 1) await world.caches.collect();
       })();
       await Promise.all([...builds, collecting]);
       await world.caches.settled();
@@ -60,5 +60,6 @@ onEachEngine(
       await world.forget(token);
     });
   },
-  ({ name }) => name === "28c",
+  // One that stores no layers: fifty exports one after the other take a minute, and how they are kept is tried elsewhere.
+  ({ name }) => name === "28",
 );
