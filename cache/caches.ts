@@ -20,6 +20,7 @@ import { refreshIndex } from "./repository-index.js";
 import { restoreMounts } from "./restore-mounts.js";
 import { type CacheScope, inUse, requireOwnMounts } from "./scope.js";
 import { stepInputs } from "./step-inputs.js";
+import { Turns } from "./turns.js";
 
 export interface CachesOptions {
   readonly dataDirectory: string;
@@ -104,6 +105,7 @@ export function openCaches(options: CachesOptions): Caches {
   /** Namespaces with builds under way. */
   const busy = new Map<string, number>();
   const waiting = new Map<string, (() => Promise<void>)[]>();
+  const filling = new Turns();
   let last: Promise<void> = Promise.resolve();
 
   const later = (what: string, work: () => Promise<void>) => {
@@ -223,15 +225,19 @@ export function openCaches(options: CachesOptions): Caches {
           const mounts = buildMounts(told, scope);
           if (!build.useCache || mounts.length === 0) return;
           try {
-            restored = await restoreMounts({
-              ...build,
-              mounts,
-              graph: told,
-              places,
-              inputs,
-              imported: layers.keys,
-              signal,
-            });
+            const known = inputs;
+            // Services of one commit want the same mounts at the same time: the first one fills them, and the others find them there.
+            restored = await filling.take(namespace, signal, () =>
+              restoreMounts({
+                ...build,
+                mounts,
+                graph: told,
+                places,
+                inputs: known,
+                imported: layers.keys,
+                signal,
+              }),
+            );
             if (restored.length > 0)
               note(`cache mounts were filled from what was stored: ${restored.join(", ")}`);
           } catch (error) {

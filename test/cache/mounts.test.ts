@@ -122,6 +122,17 @@ onEachEngine(
       expect(await world.build(`RUN ${mount(id)} cat /m/file # again`)).toBe("second\n");
     });
 
+    test("Builds that want the same mount at once, as the services of one commit do, all find it whole", async () => {
+      const id = unique("at-once");
+      await world.build(`RUN ${mount(id)} cd /m && for n in $(seq 500); do echo $n > $n; done`);
+      await world.forget(id);
+      const seen = await Promise.all(
+        [1, 2, 3, 4].map((number) => world.build(`RUN ${mount(id)} ls /m | wc -l # ${number}`)),
+      );
+      expect(seen).toEqual(["500\n", "500\n", "500\n", "500\n"]);
+      expect(world.warnings).toEqual([]);
+    });
+
     test("A mount of a user of its own is kept with its owner", async () => {
       const id = unique("owned");
       const own = mount(id, ",uid=1000,gid=1000,mode=0700");
