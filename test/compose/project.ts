@@ -13,7 +13,7 @@ import { engineEnv, type LabEngine } from "../lab/engine.js";
 import { script } from "../lab/scripts.js";
 import { poolOf } from "../preview/engine-docker.js";
 
-export const root = fileURLToPath(new URL("../../", import.meta.url));
+const root = fileURLToPath(new URL("../../", import.meta.url));
 
 export const host = "galley.test";
 export const domain = "previews.test";
@@ -160,3 +160,17 @@ export async function eventually<T>(
     await delay(100);
   }
 }
+
+/** Runs a script of package.json against an engine; rejects with what it said. */
+export const npmRun = (name: string, engine: LabEngine): Promise<string> =>
+  new Promise((resolve, reject) => {
+    execFile(
+      "npm",
+      ["run", name],
+      { cwd: root, env: engineEnv(engine), timeout: 600_000, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(`npm run ${name}: ${stderr.slice(-4_000)}`, { cause: error }));
+        else resolve(stdout);
+      },
+    );
+  });
