@@ -166,7 +166,7 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
     await page.getByRole("button", { name: "web", exact: true }).first().click();
     await see(page, "files changed");
     // What BuildKit holds of the same mount stands beside what is stored, by its kind.
-    const held = page.getByRole("region", { name: "Beside them" });
+    const held = page.getByRole("region", { name: "Also kept" });
     await expect.poll(() => held.textContent()).toMatch(/record\/root\/\.npm.*460\.0 MB/);
 
     await page.getByRole("button", { name: "Prune…" }).click();

@@ -56,16 +56,16 @@ async function deploy(
   return id;
 }
 const up = await deploy(5, 3_600_000, async (s) => {
-  await building(s, "Show prices with tax");
+  await building(s, "Show prices with tax <script>alert(1)</script>");
   await running(s);
 });
 await world.deployment(up, ({ state }) => state === "running");
-const failed = await deploy(7, 35_500, async (s) => {
+const failed = await deploy(9, 35_500, async (s) => {
   await building(s);
   await failing(s);
 });
 await world.deployment(failed, ({ final }) => final);
-const live = await deploy(9, 14_000, (s) => building(s, "Let the basket be empty <script>alert(1)</script>"));
+const live = await deploy(7, 14_000, (s) => building(s, "Let the basket be empty"));
 await world.deployment(live, ({ state }) => state === "building");
 await world.deploy({ ref: "main" });
 

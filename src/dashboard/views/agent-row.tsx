@@ -61,9 +61,10 @@ const tokenWord = (token: Agent["token"]) =>
 
 const mostSlots = 12;
 
-function Slots({ agent: { slots, used } }: { agent: Agent }) {
+function Slots({ agent: { slots, used, seenAt } }: { agent: Agent }) {
   const title = `${used} of ${slots} slots in use`;
-  if (slots === 0) return <span />;
+  // One that was never there has not said how many it has.
+  if (slots === 0 || seenAt === null) return <span />;
   return (
     <span className="slots" title={title}>
       {slots <= mostSlots &&

@@ -6,7 +6,7 @@ import { Ago } from "../ui/ago.js";
 export function CacheHeld({ held, now }: { held: readonly Held[]; now: number }) {
   return (
     <section aria-labelledby="held">
-      <h2 id="held">Beside them</h2>
+      <h2 id="held">Also kept</h2>
       {held.length === 0 ? (
         <p className="quiet">
           Nothing. Layers, BuildKit's records of cache mounts and images for the next build are here after a
@@ -27,7 +27,7 @@ export function CacheHeld({ held, now }: { held: readonly Held[]; now: number })
               <span className="kind">{one.kind}</span>
               <span className="what" title={one.name}>
                 <code>{heldName(one)}</code>
-                {one.inUse && <small className="quiet"> in use</small>}
+                {one.inUse && <small className="quiet">in use</small>}
               </span>
               <span className="quiet scope">{one.scope}</span>
               <span className="number">{formatBytes(one.size)}</span>
