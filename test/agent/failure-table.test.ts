@@ -345,6 +345,38 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     for (const line of ["line 1", "line 5", "over"]) expect(logged).toContain(`"${line}"`);
   });
 
+  test("an agent that is not heard of any more in the middle of a build is waited for, and then its deployment fails with agent_lost_contact", async () => {
+    const agent = world.spawn(await world.agent("silent"));
+    try {
+      await agent.said("the agent is ready");
+      const { id } = await world.deploy(pushed(slow(600)));
+      await world.event(id, begun);
+      // It is there, and says nothing: no heartbeat comes, and nobody takes leave of the bus.
+      agent.child.kill("SIGSTOP");
+      const minute = 60_000;
+      world.clock.ahead = 3 * minute;
+      await expect
+        .poll(async () => {
+          const { agents } = await world.call<{ agents: { name: string; online: boolean }[] }>(
+            "GET",
+            "/agents",
+          );
+          return agents.find(({ name }) => name.startsWith("silent"))?.online;
+        })
+        .toBe(false);
+      expect(await world.until(id, () => true)).toMatchObject({ state: "building" });
+      world.clock.ahead = 6 * minute;
+      expect(await world.ended(id)).toMatchObject({
+        state: "failed",
+        error: { code: "agent_lost_contact", hint: expect.any(String) },
+      });
+    } finally {
+      world.clock.ahead = 0;
+      agent.child.kill("SIGKILL");
+      await agent.exited;
+    }
+  });
+
   test("a server that is nowhere when the agent starts is asked ten times, and then the agent ends with a sentence", async () => {
     const agent = alone ?? unreached();
     alone = undefined;
