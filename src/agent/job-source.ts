@@ -31,13 +31,22 @@ export function jobSources(mirrors: Mirrors): OpenJobSource {
       phase = progress.phase;
       if (phase === "receiving") onNote(`fetching ${job.ref}`);
     };
-    const fork = forkOf(mirror, job, { signal, onNote });
-    const commit = await fetchCommit(mirror, job, { signal, onProgress });
-    const isFork = await fork(commit);
+    const answered = new AbortController();
+    const asking = AbortSignal.any([signal, answered.signal]);
+    const isFork = forkOf(mirror, job, { signal: asking, onNote });
+    let commit: string;
+    let fork: boolean;
+    try {
+      commit = await fetchCommit(mirror, job, { signal, onProgress });
+      fork = await isFork(commit);
+    } finally {
+      // Nobody waits for what else the remote has to say.
+      answered.abort();
+    }
     const files = openCommitFiles(mirror.path, commit);
     return {
       commit,
-      fork: isFork,
+      fork,
       files,
       context: (directory, ended) =>
         openSource({
