@@ -142,7 +142,7 @@ export const cacheAnswers = {
     images: object({
       ours: bytes.describe("Of images of these repositories that no other image has."),
       others: bytes.describe("The same of all other images."),
-      shared: bytes.describe("Of layers that several images have."),
+      shared: bytes.describe("Of layers that several images have, at least."),
       reclaimable: bytes.describe("That images without a container have for themselves."),
     })
       .nullable()

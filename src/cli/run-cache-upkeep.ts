@@ -47,7 +47,7 @@ export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<
             : ([
                 ["images: ours", formatBytes(images.ours)],
                 ["images: others", formatBytes(images.others)],
-                ["images: shared layers", formatBytes(images.shared)],
+                ["images: shared layers", `at least ${formatBytes(images.shared)}`],
                 ["images: reclaimable", formatBytes(images.reclaimable)],
               ] as const)),
         ],

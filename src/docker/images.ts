@@ -71,6 +71,8 @@ export interface ListedImage {
   readonly createdAt: string;
   /** Bytes of the layers that no other image has; undefined where the engine does not say (before 23). */
   readonly ownBytes: number | undefined;
+  /** Bytes of its other layers. */
+  readonly sharedBytes: number | undefined;
 }
 
 /** The images that carry these labels, with what their removal would free. Takes the engine longer than `findImages`. */
@@ -92,7 +94,9 @@ export async function listImages(
       names: RepoTags ?? [],
       labels: Labels ?? {},
       createdAt: new Date(Created * 1000).toISOString(),
-      ownBytes: SharedSize === undefined || SharedSize < 0 ? undefined : Math.max(0, Size - SharedSize),
+      ...(SharedSize === undefined || SharedSize < 0
+        ? { ownBytes: undefined, sharedBytes: undefined }
+        : { ownBytes: Math.max(0, Size - SharedSize), sharedBytes: SharedSize }),
     }));
   } catch (error) {
     throw engineError("images could not be listed", error, signal);

@@ -133,11 +133,15 @@ describe(`two agents at once, by a bus with TLS, on engine ${engine.name}`, () =
   test("what one has kept is dropped through it, its records and images in the engine too, and nothing that the other has", async () => {
     await deployed();
     const [left, right] = agents as [LocalAgent, LocalAgent];
-    const { environments } = await world.call<{
-      environments: { name: string; agent: string }[];
-    }>("GET", "/environments");
-    const mountsOf = (agent: LocalAgent) =>
-      environments.filter((one) => one.agent === agent.id).map(({ name }) => name.replace("pr-", "pull-"));
+    const { deployments } = await world.call<{ deployments: (Deployment & { agent: string })[] }>(
+      "GET",
+      `/projects/${world.project}/deployments`,
+    );
+    // Each pull request's service has a mount of its own, which stays when its preview goes.
+    const mountsOf = ({ id }: LocalAgent) => {
+      const own = deployments.filter(({ agent }) => agent === id);
+      return [...new Set(own.map(({ environment }) => environment.name.replace("pr-", "pull-")))];
+    };
     const cache = async (...args: string[]) =>
       JSON.parse(await person.good(["cache", ...args, "--agent", identities[0]!.name, "--json"]));
     const buildkit = await BuildKitClient.connect(undefined, { env: engineEnv(engine) });
@@ -148,9 +152,8 @@ describe(`two agents at once, by a bus with TLS, on engine ${engine.name}`, () =
       };
       const [ours, theirs] = [mountsOf(left), mountsOf(right)];
       expect(await held([...ours, ...theirs])).toEqual([...ours, ...theirs]);
-      const { images, engine: usage, layers, stored } = await cache("du");
-      for (const bytes of [images.ours, images.shared, usage.ourMounts, layers, stored])
-        expect(bytes).toBeGreaterThan(0);
+      const { images, engine: usage } = await cache("du");
+      for (const bytes of [images.ours, images.others, usage.ourMounts]) expect(bytes).toBeGreaterThan(0);
       const theirImages = await imagesOf(right.id);
       const kinds = ["--kind", "record", "--kind", "image"];
       const told = await cache("prune", ...kinds, "--dry-run");
