@@ -7,8 +7,7 @@ import type {
   SolvedAgain,
   SolveStatus,
 } from "../src/buildkit/index.js";
-import { GalleyError } from "../src/errors/index.js";
-import { withDeadline } from "./deadline.js";
+import { GalleyError, withDeadline } from "../src/errors/index.js";
 import {
   blobsOf,
   readStoredLayers,

@@ -1,9 +1,9 @@
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildGraph, BuildKitClient, SessionService } from "../src/buildkit/index.js";
+import { withDeadline } from "../src/errors/index.js";
 import { listBuildRecords } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
-import { withDeadline } from "./deadline.js";
 import { findHelper } from "./helper.js";
 import type { BuildMount } from "./mount-keys.js";
 import { openMount } from "./mount-process.js";

@@ -1,5 +1,5 @@
 import type { ClaimedMessage, ClaimReply, Job } from "../bus/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import type { ActiveRun, ActiveRuns } from "./active.js";
 import type { AgentLog } from "./log.js";
 import { createMask, secretsOf } from "./mask.js";
@@ -127,7 +127,7 @@ async function carryOut(
     finished = await options.run(job, { tell, mask, signal: begun.run.signal });
     if (finished) {
       await tell(finished);
-      await outbox.flush(AbortSignal.timeout(flushMs));
+      await outbox.flush(abortAfter(flushMs));
       active.rememberEnded(deployment);
       options.onFinished(finished.outcome, finished.duration);
     }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { GalleyError, type GalleyErrorCode, galleyErrorCodes } from "../errors/index.js";
+import { GalleyError, type GalleyErrorCode, galleyErrorCodes, withDeadline } from "../errors/index.js";
 
 const grantSchema = z.object({
   v: z.literal(1),
@@ -60,7 +60,7 @@ export async function askBootstrap(
       body: JSON.stringify(request),
       // Where it points is not where the token is meant to go.
       redirect: "error",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerTimeoutMs)]),
+      signal: withDeadline(signal, answerTimeoutMs),
     });
     text = await readText(response);
   } catch (cause) {

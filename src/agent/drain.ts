@@ -1,4 +1,5 @@
 import type { Spool } from "../bus/index.js";
+import { abortAfter } from "../errors/index.js";
 import type { ActiveRuns } from "./active.js";
 import type { AgentLog } from "./log.js";
 
@@ -28,7 +29,7 @@ export async function drain({ active, spool, log, graceMs }: DrainOptions): Prom
   }
   await within(sendMs, () => active.settled());
   // What is left waits on disk for the next start.
-  await spool.sent(AbortSignal.timeout(sendMs)).catch(() => {});
+  await spool.sent(abortAfter(sendMs)).catch(() => {});
 }
 
 async function within(ms: number, work: () => Promise<unknown>): Promise<void> {

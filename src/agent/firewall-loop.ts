@@ -1,4 +1,5 @@
 import { type Docker, inspectImage, pullImage } from "../docker/index.js";
+import { withDeadline } from "../errors/index.js";
 import { applyFirewall, engineRoutes, type FirewallState } from "../preview/index.js";
 import type { AgentConfig } from "./config.js";
 import type { AgentLog } from "./log.js";
@@ -65,7 +66,7 @@ export function startFirewall(options: FirewallLoopOptions): { readonly done: Pr
     else log.warn({ pool }, text);
   };
   const once = async () => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+    const limit = withDeadline(signal, limitMs);
     try {
       const image = firewallImage(firewall);
       const by = image === undefined ? "host" : { image };

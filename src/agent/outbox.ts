@@ -1,5 +1,5 @@
 import type { Spool } from "../bus/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import type { EventOutbox } from "./telling.js";
 
 /** Characters of log lines after which the teller waits for the disk. */
@@ -19,7 +19,7 @@ export function spoolOutbox(spool: Spool): EventOutbox & { flush(signal: AbortSi
       if (event.type === "step.log") for (const { text } of event.lines) written += text.length + 64;
       if (written < heldBackAfter) return undefined;
       written = 0;
-      return spool.flush(AbortSignal.timeout(diskMs));
+      return spool.flush(abortAfter(diskMs));
     },
     flush: (signal) => spool.flush(signal),
   };

@@ -1,4 +1,5 @@
 import type { SyncRequest } from "../bus/index.js";
+import { withDeadline } from "../errors/index.js";
 import { failureOf } from "./failure.js";
 import type { AgentLog } from "./log.js";
 
@@ -54,7 +55,7 @@ export class Resting {
     log.info({ environment }, kind === "wake" ? "waking an environment" : "hibernating an environment");
     const state = kind === "wake" ? "running" : "hibernating";
     try {
-      await act[kind](environment, AbortSignal.any([ended, AbortSignal.timeout(limitMs)]));
+      await act[kind](environment, withDeadline(ended, limitMs));
       if (ended.aborted) return;
       this.#outcomes.set(environment, { environment, state, error: null });
     } catch (error) {

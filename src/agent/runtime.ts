@@ -1,5 +1,6 @@
 import { type BusConnection, noticeReply, request, sendRuntime } from "../bus/index.js";
 import type { Docker } from "../docker/index.js";
+import { withDeadline } from "../errors/index.js";
 import {
   bringBack,
   containerProbe,
@@ -103,7 +104,7 @@ export function startRuntime(options: RuntimeOptions): Runtime {
     }),
   );
   async function goOn(environment: string): Promise<void> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(bringBackMs)]);
+    const limit = withDeadline(signal, bringBackMs);
     const services = await bringBack(docker, { agent, environment }, limit);
     if (services.length > 0)
       log.info({ environment, services }, "started again what was stopped by a deployment that was cut off");

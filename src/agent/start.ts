@@ -19,6 +19,7 @@ import {
   syncReply,
 } from "../bus/index.js";
 import { engineFacts } from "../docker/index.js";
+import { withDeadline } from "../errors/index.js";
 import type { CacheEvent } from "../events/index.js";
 import { findEnvironments, publicTraffic, reconnectProxy, stopEnvironment } from "../preview/index.js";
 import { createMirrors } from "../source/index.js";
@@ -93,7 +94,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
   const random = Math.random;
   const closing = createClosing(log);
   try {
-    const starting = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
+    const starting = withDeadline(signal, startMs);
     const docker = await connectEngine(env);
     const facts = await engineFacts(docker, starting);
     const config = forContainer(given, await ownImage(docker, starting));

@@ -1,4 +1,5 @@
 import type { SyncReply, SyncRequest } from "../bus/index.js";
+import { withDeadline } from "../errors/index.js";
 import type { ActiveRuns } from "./active.js";
 import type { AgentLog } from "./log.js";
 import { createAlarm } from "./pause.js";
@@ -74,14 +75,14 @@ const mostEnvironments = 10_000;
 async function syncOnce(options: SyncOptions): Promise<void> {
   const { active, environments, remove, undo, reconnect, rest, traffic, ask, log, signal } = options;
   // Before the server is asked: previews should answer while it is away, too.
-  await reconnect(AbortSignal.any([signal, AbortSignal.timeout(carryOutMs)])).catch((error: unknown) => {
+  await reconnect(withDeadline(signal, carryOutMs)).catch((error: unknown) => {
     if (!signal.aborted)
       log.warn({ error: (error as Error).message }, "the proxy could not be connected to the previews");
   });
   const running = active.list().map(({ deployment, attempt }) => ({ deployment, attempt }));
   const found = await environments(signal);
   const here = found.map(({ environment }) => environment);
-  const asked = await traffic.look(AbortSignal.any([signal, AbortSignal.timeout(lookMs)])).catch(() => []);
+  const asked = await traffic.look(withDeadline(signal, lookMs)).catch(() => []);
   const request: SyncRequest = {
     v: 1,
     running: running.slice(0, mostRuns),
@@ -96,7 +97,7 @@ async function syncOnce(options: SyncOptions): Promise<void> {
   for (const { deployment, reason } of reply.stop) {
     if (active.stop(deployment, reason)) log.info({ deployment, reason }, "the server wants it ended");
   }
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(carryOutMs)]);
+  const limit = withDeadline(signal, carryOutMs);
   const known = new Set(here);
   // Nothing is touched that was not asked about, and nothing under a deployment's feet.
   const free = (environment: string) =>

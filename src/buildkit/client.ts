@@ -12,6 +12,7 @@ import { type PruneOptions, type PruneResult, prune } from "./control/prune.js";
 import { status } from "./control/status.js";
 import type { BuildKitInfo, BuildRecord, UsageRecord, Worker } from "./control/types.js";
 import { workers } from "./control/workers.js";
+import { withDeadline } from "./deadline.js";
 import { type EngineFeatures, engineFeatures } from "./features.js";
 import { type Gateway, type GatewayOptions, runGateway } from "./gateway/index.js";
 import type { SolveStatus } from "./progress/types.js";
@@ -50,8 +51,7 @@ export class BuildKitClient {
   static async connect(target?: string | Endpoint, options: ConnectOptions = {}): Promise<BuildKitClient> {
     const env = options.env ?? process.env;
     const endpoint = typeof target === "object" ? target : await parseTarget(target, env, options.tls);
-    const deadline = AbortSignal.timeout(options.timeoutMs ?? 30_000);
-    const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+    const signal = withDeadline(options.signal, options.timeoutMs ?? 30_000);
     return new BuildKitClient(await connectTransport(endpoint, env, signal));
   }
 

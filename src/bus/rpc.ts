@@ -1,6 +1,6 @@
 import type { Msg, NatsError } from "nats";
 import { z } from "zod";
-import { GalleyError, type GalleyErrorCode, galleyErrorCodes } from "../errors/index.js";
+import { GalleyError, type GalleyErrorCode, galleyErrorCodes, withDeadline } from "../errors/index.js";
 import { type BusConnection, largestMessage } from "./connection.js";
 import type { BusLog } from "./log.js";
 import { parseBody } from "./receive.js";
@@ -108,7 +108,7 @@ export async function serveRpc<Body>(options: RpcOptions<Body>): Promise<{ close
 
   const answer = async (message: Msg): Promise<unknown> => {
     const agent = agentOf(message.subject);
-    const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(timeoutMs)]);
+    const signal = withDeadline(closed.signal, timeoutMs);
     try {
       if (busy >= concurrency)
         throw new GalleyError("rate_limited", "The server has too many questions at once.");

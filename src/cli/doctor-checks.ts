@@ -11,6 +11,7 @@ import {
   formatDuration,
 } from "../buildkit/index.js";
 import { type Docker, engineFacts } from "../docker/index.js";
+import { withDeadline } from "../errors/index.js";
 
 /** One line of the doctor: what was looked at, what was found, and what it means for the reader. */
 export interface Finding {
@@ -144,7 +145,7 @@ async function tryBuild(client: BuildKitClient, signal: AbortSignal): Promise<Fi
     await client.solve({
       trees: { context: tree, dockerfile: tree },
       sharedKey: "galley-doctor",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
+      signal: withDeadline(signal, 30_000),
     });
     return {
       check: "a small build",

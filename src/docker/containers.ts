@@ -1,4 +1,4 @@
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import { engineError, engineMessage, statusOf } from "./api-error.js";
 import type { Docker } from "./connect.js";
 import { type ContainerSpec, createBody } from "./container-spec.js";
@@ -49,7 +49,7 @@ export async function startContainer(
     return id;
   } catch (error) {
     // A container that could be made but not started (a port that is taken) would block its name.
-    await removeContainer(docker, id, AbortSignal.timeout(30_000)).catch(() => {});
+    await removeContainer(docker, id, abortAfter(30_000)).catch(() => {});
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Docker } from "../docker/index.js";
+import { withDeadline } from "../errors/index.js";
 import { firewallScript, NO_IPTABLES, NO_RULES } from "./firewall-rules.js";
 import { type Ended, onEngineMachine } from "./host-container.js";
 import { DEFAULT_POOL } from "./network.js";
@@ -49,7 +50,7 @@ export async function applyFirewall(docker: Docker, options: FirewallOptions): P
 
 function onThisMachine(script: string, signal: AbortSignal): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+    const limit = withDeadline(signal, LIMIT_MS);
     const child = spawn("/bin/sh", ["-c", script], { stdio: ["ignore", "ignore", "pipe"], signal: limit });
     let output = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {

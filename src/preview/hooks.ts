@@ -8,7 +8,7 @@ import {
   removeContainer,
   startContainer,
 } from "../docker/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import type { Hook, Manifest } from "../manifest/index.js";
 import { hookContainerOf, type Plan } from "./container.js";
 import type { Decision } from "./decide.js";
@@ -89,7 +89,7 @@ async function runHook(
   const { name: service } = plan.service;
   const about = { hook: kind, service, command };
   const what = `the hook ${kind} of service ${service} (${command.join(" ").slice(0, 120)})`;
-  const limit = AbortSignal.timeout(timeoutSeconds * 1000);
+  const limit = abortAfter(timeoutSeconds * 1000);
   const either = AbortSignal.any([signal, limit]);
   const began = Date.now();
   const name = `${networkName(owner.environment)}-${service}-hook-${randomBytes(4).toString("hex")}`;
@@ -126,6 +126,6 @@ async function runHook(
     throw error;
   } finally {
     onHook?.({ ...about, type: "finished", exitCode, duration: Date.now() - began });
-    if (id) await removeContainer(docker, id, AbortSignal.timeout(30_000));
+    if (id) await removeContainer(docker, id, abortAfter(30_000));
   }
 }

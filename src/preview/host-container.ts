@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { containerEnd, type Docker, lastLogLines, removeContainer, startContainer } from "../docker/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import { labelKeys } from "./labels.js";
 
 /** How a script ended, and the end of what it printed. */
@@ -46,6 +46,6 @@ export async function onEngineMachine(
     if (error instanceof GalleyError && !signal.aborted) return { exitCode: -1, output: error.message };
     throw error;
   } finally {
-    await removeContainer(docker, id, AbortSignal.timeout(30_000));
+    await removeContainer(docker, id, abortAfter(30_000));
   }
 }

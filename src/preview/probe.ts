@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { get } from "node:http";
 import { containerEnd, type Docker, lastLogLines, removeContainer, startContainer } from "../docker/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError, withDeadline } from "../errors/index.js";
 import { labelKeys, type Owner, ownerLabels } from "./labels.js";
 
 export interface ProbeTarget {
@@ -32,7 +32,7 @@ const ANSWER_MS = 5_000;
  */
 export const directProbe: Probe = ({ address, port, published, path }, signal) =>
   new Promise((resolve) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    const limit = withDeadline(signal, ANSWER_MS);
     const at = published === undefined ? { host: address, port } : { host: "127.0.0.1", port: published };
     const request = get({ ...at, path: escaped(path), agent: false, signal: limit });
     request.on("response", (response) => {
@@ -100,7 +100,7 @@ export function containerProbe(docker: Docker, owner: Owner, image: string): Pro
       const [line] = await lastLogLines(docker, id, 1, signal);
       return Number(line) || undefined;
     } finally {
-      await removeContainer(docker, id, AbortSignal.timeout(30_000));
+      await removeContainer(docker, id, abortAfter(30_000));
     }
   };
 }

@@ -9,7 +9,7 @@ import {
   startCreated,
   stopContainer,
 } from "../docker/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import type { FoundService } from "./found.js";
 import { gateSwitch } from "./gate.js";
 import { environmentLabels, labelKeys, type Owner } from "./labels.js";
@@ -107,7 +107,7 @@ export interface ReplacedOptions {
 /** Removes what the new containers stand in for: first what requests were sent to, when they have moved, then what that needed. */
 export async function removeReplaced(docker: Docker, options: ReplacedOptions): Promise<void> {
   const { owner, number, replaced, routed, switchMs = SWITCH_MS, moved, onNote, signal } = options;
-  const limit = AbortSignal.timeout(UNDO_MS);
+  const limit = abortAfter(UNDO_MS);
   const served = replaced.filter(({ check, running }) => check.routed && running);
   const change = { to: routed, from: served.map(({ id }) => id) };
   if (served.length > 0) await untilMoved(change, { moved, limitMs: switchMs, signal });
@@ -170,7 +170,7 @@ export async function undo(
     readonly onNote: ((text: string) => void) | undefined;
   },
 ): Promise<void> {
-  const signal = AbortSignal.timeout(UNDO_MS);
+  const signal = abortAfter(UNDO_MS);
   try {
     const stopped = found.filter(({ id }) => made.stopped.has(id));
     const inPlace = new Set(stopped.map(({ service }) => service));

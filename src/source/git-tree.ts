@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { BuildKitError, type ContextTree, createIndexedTree } from "../buildkit/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import { gitDirectoryOf } from "./git-process.js";
 import { type CheckoutReason, LoadedTree, loadPart } from "./load-tree.js";
 import { ObjectReader } from "./object-reader.js";
@@ -64,7 +64,7 @@ export async function createGitTree(options: GitTreeOptions): Promise<GitTree> {
   const { repository, modTime } = options;
   const subdirectory = cleanSubdirectory(options.subdirectory ?? "");
   const ref = checkedRef(options.commit);
-  const deadline = AbortSignal.timeout(options.timeoutMs ?? 120_000);
+  const deadline = abortAfter(options.timeoutMs ?? 120_000);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
   // Every object that is read listens.
   setMaxListeners(0, signal);

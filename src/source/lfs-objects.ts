@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import pLimit from "p-limit";
-import { GalleyError } from "../errors/index.js";
+import { GalleyError, withDeadline } from "../errors/index.js";
 import { ask, networkError } from "./http-request.js";
 import { type LfsPointer, objectPath } from "./lfs-pointer.js";
 import { askForObjects, common, type LfsDownload, type LfsRemote } from "./lfs-server.js";
@@ -106,7 +106,7 @@ async function locate(
   signal: AbortSignal,
 ): Promise<Located> {
   const lfs = await remote();
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(batchMs)]);
+  const deadline = withDeadline(signal, batchMs);
   return { lfs, objects: await again(() => askForObjects(lfs, pointers, deadline), signal) };
 }
 

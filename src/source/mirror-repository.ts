@@ -1,5 +1,5 @@
 import { setPriority } from "node:os";
-import { GalleyError } from "../errors/index.js";
+import { GalleyError, withDeadline } from "../errors/index.js";
 import type { GitOptions } from "./git-options.js";
 import { runGit } from "./git-run.js";
 import { ObjectReader } from "./object-reader.js";
@@ -25,7 +25,7 @@ async function local(
   return outcome.code === 0 ? outcome.stdout : undefined;
 }
 
-const within = (signal: AbortSignal) => AbortSignal.any([signal, AbortSignal.timeout(localDeadlineMs)]);
+const within = (signal: AbortSignal) => withDeadline(signal, localDeadlineMs);
 
 /** Makes an empty bare repository, without hooks. Throws `git_failed`. */
 export async function initBare(

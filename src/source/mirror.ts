@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { GalleyError } from "../errors/index.js";
+import { GalleyError, withDeadline } from "../errors/index.js";
 import type { FetchProgress } from "./fetch-progress.js";
 import { FetchQueue, type FetchResults } from "./fetch-queue.js";
 import type { Credential, GitOptions, SourceLog } from "./git-options.js";
@@ -151,7 +151,7 @@ class BareMirror implements Mirror {
   }): (commit: string) => Promise<boolean> {
     const noted = async (commit: string) =>
       (await isWhole(this.path)) && (await isNotedOwn(this.path, commit, signal));
-    const list = () => listRemoteTips(this.talk, AbortSignal.any([signal, AbortSignal.timeout(listMs)]));
+    const list = () => listRemoteTips(this.talk, withDeadline(signal, listMs));
     const early = (async () => (known !== null && (await noted(known)) ? undefined : await list()))();
     early.catch(() => {}); // the fetch may fail before anybody asks
     return async (commit) => {
@@ -346,7 +346,7 @@ class BareMirror implements Mirror {
 
   private startTidying(): void {
     const abort = new AbortController();
-    const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(tidyMs)]);
+    const signal = withDeadline(abort.signal, tidyMs);
     const work = async () => {
       const lock = await lockMirror(this.places.lock, signal);
       try {

@@ -1,5 +1,5 @@
 import { BuildKitError, type TreeEntry } from "../buildkit/index.js";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import { type AddressGuard, createAddressGuard } from "./address-guard.js";
 import type { Credential } from "./git-options.js";
 import { runGit } from "./git-run.js";
@@ -189,7 +189,7 @@ async function configuredServer({ path }: Mirror, commit: string): Promise<strin
     const { code, stdout } = await runGit({
       args: [`--git-dir=${path}`, "config", "-z", "--no-includes", `--blob=${header.id}`, "--get", "lfs.url"],
       env: plainEnvironment({}),
-      signal: AbortSignal.timeout(60_000),
+      signal: abortAfter(60_000),
     });
     return code === 0 ? stdout.split("\0")[0] : undefined;
   } finally {

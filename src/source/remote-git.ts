@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError } from "../errors/index.js";
 import { type FetchProgress, parseProgress } from "./fetch-progress.js";
 import type { Credential, GitOptions } from "./git-options.js";
 import { type GitOutcome, runGit } from "./git-run.js";
@@ -111,7 +111,7 @@ interface Talk {
 
 async function talk(git: RemoteGit, doing: string, signal: AbortSignal, run: Talk): Promise<GitOutcome> {
   const ms = git.options.timeoutMs ?? defaultTimeoutMs;
-  const deadline = AbortSignal.timeout(ms);
+  const deadline = abortAfter(ms);
   const access = await openRemoteAccess(git.remote, git.credential, git.options);
   const unreached = new AbortController();
   const connectMs = git.options.connectTimeoutMs ?? defaultConnectTimeoutMs;

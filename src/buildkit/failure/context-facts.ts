@@ -1,4 +1,5 @@
 import { parseIgnoreFile } from "../context/ignore-file.js";
+import { abortAfter } from "../deadline.js";
 import type { ContextTree, TreeFilter } from "../fsutil/tree.js";
 import type { FailureKnown } from "./known.js";
 
@@ -19,7 +20,7 @@ export async function readContextFacts(
   trees: Readonly<Record<string, ContextTree>> | undefined,
   frontendAttrs: Readonly<Record<string, string>> = {},
 ): Promise<ContextFacts> {
-  const signal = AbortSignal.timeout(deadlineMs);
+  const signal = abortAfter(deadlineMs);
   const filename = frontendAttrs.filename ?? "Dockerfile";
   const context = trees?.context;
   const dockerfiles = trees?.dockerfile ?? context;

@@ -1,3 +1,4 @@
+import { abortAfter } from "../deadline.js";
 import type { BuildKitError } from "../errors.js";
 import type { ContextTree } from "../fsutil/tree.js";
 import { askRepository } from "./ask-repository.js";
@@ -24,6 +25,6 @@ export async function describeFailure(
   if (described.code !== "base_image_not_found" || all.repository !== undefined) return described;
   const image = imageOf(symptomOf(error, all));
   if (image === undefined) return described;
-  const repository = await askRepository(image, AbortSignal.timeout(registryDeadlineMs));
+  const repository = await askRepository(image, abortAfter(registryDeadlineMs));
   return repository === undefined ? described : toBuildError(error, { ...all, repository });
 }

@@ -1,3 +1,4 @@
+import { abortAfter } from "../deadline.js";
 import type { ProgressOutput } from "./renderer.js";
 
 /** Characters that may wait for a slow reader before log lines are left out, and then before everything is. */
@@ -58,7 +59,7 @@ export class PacedWriter {
    * only slow, holds up nobody.
    */
   async close(signal?: AbortSignal): Promise<void> {
-    const deadline = signal ?? AbortSignal.timeout(closeDeadline);
+    const deadline = signal ?? abortAfter(closeDeadline);
     if (this.#blocked && !deadline.aborted) {
       await new Promise<void>((resolve) => {
         this.#waiters.push(resolve);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { withDeadline } from "../deadline.js";
 import { BuildKitError } from "../errors.js";
 import { asSocket } from "./as-socket.js";
 import { type RelayedConnection, relayHeaders } from "./header-relay.js";
@@ -103,8 +104,7 @@ interface Dialled {
 }
 
 async function dialWithin(options: SessionOptions, headers: SessionHeaders): Promise<Dialled> {
-  const deadline = AbortSignal.timeout(options.dialTimeoutMs ?? 20_000);
-  const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+  const signal = withDeadline(options.signal, options.dialTimeoutMs ?? 20_000);
   const refuse = (cause: unknown) =>
     options.signal?.aborted
       ? new BuildKitError("cancelled", "Opening the session was cancelled.", { cause })

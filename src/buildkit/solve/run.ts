@@ -1,5 +1,6 @@
 import { Control } from "../../../proto/index.js";
 import { isServiceError } from "../control/rpc-error.js";
+import { abortAfter } from "../deadline.js";
 import type { SolveStatus } from "../progress/types.js";
 import type { Session } from "../session/index.js";
 import { unary } from "../transport/rpc.js";
@@ -169,7 +170,7 @@ async function afterLoss(
   client: Parameters<typeof readFailure>[0],
   ref: string,
 ): Promise<{ channelLost: true; historyStatus?: Uint8Array }> {
-  const limit = AbortSignal.timeout(historyWaitMs);
+  const limit = abortAfter(historyWaitMs);
   do {
     const recorded = await readFailure(client, ref, limit);
     if (recorded === undefined) break;

@@ -1,6 +1,7 @@
 import { connect as connectNet, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
+import { abortAfter } from "../deadline.js";
 import { BuildKitError } from "../errors.js";
 import { type Address, formatAddress, type TlsMaterial } from "./address.js";
 import { connectError } from "./connect-error.js";
@@ -31,7 +32,7 @@ export async function dialAddress(
     throw new BuildKitError("cancelled", "Connecting was cancelled", { cause: signal.reason });
   if (address.type === "ssh") return dialSsh(address, options.env, signal);
   const where = formatAddress(address);
-  const timeout = AbortSignal.timeout(connectTimeoutMs);
+  const timeout = abortAfter(connectTimeoutMs);
   const either = AbortSignal.any([signal, timeout]);
   try {
     if (address.type === "unix") return await opened(connectNet({ path: address.path }), "connect", either);

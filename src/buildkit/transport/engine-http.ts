@@ -5,6 +5,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http";
 import type { Duplex } from "node:stream";
+import { abortAfter } from "../deadline.js";
 import { BuildKitError } from "../errors.js";
 import { connectError } from "./connect-error.js";
 import type { Dial } from "./dial.js";
@@ -69,7 +70,7 @@ async function exchange(
   ask: EngineRequest,
   outer: AbortSignal,
 ): Promise<{ stream: Duplex } | EngineAnswer> {
-  const deadline = AbortSignal.timeout(answerTimeoutMs);
+  const deadline = abortAfter(answerTimeoutMs);
   const signal = AbortSignal.any([outer, deadline]);
   const connection = await dial(outer);
   try {

@@ -1,4 +1,5 @@
 import { connect } from "node:http2";
+import { withDeadline } from "../deadline.js";
 import { BuildKitError } from "../errors.js";
 import { asSocket } from "../session/as-socket.js";
 import { connectError } from "./connect-error.js";
@@ -23,7 +24,7 @@ export async function probeHttp2(
     reason ??= error;
   });
   const socket = await asSocket(dialled, signal);
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const deadline = withDeadline(signal, timeoutMs);
   if (deadline.aborted) {
     socket.destroy();
     throw new BuildKitError("cancelled", "Connecting was cancelled", { cause: deadline.reason });

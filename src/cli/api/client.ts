@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { GalleyError, type GalleyErrorCode, galleyErrorCodes } from "../../errors/index.js";
+import { GalleyError, type GalleyErrorCode, galleyErrorCodes, withDeadline } from "../../errors/index.js";
 import { plainText } from "../plain-text.js";
 
 /** What shows to the server who asks: an API token, or the cookie of a session, which `login` alone has. */
@@ -73,7 +73,7 @@ export function createApi({ url, credential, signal, timeoutMs = 30_000 }: ApiOp
     body: object | undefined,
     schema: z.ZodType<T> | undefined,
   ): Promise<Answer<T | undefined>> => {
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const ends = withDeadline(signal, timeoutMs);
     const init: RequestInit =
       body === undefined
         ? {}

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { join } from "node:path";
+import { abortAfter } from "../../errors/index.js";
 import { agentsAnswer } from "../api/answers.js";
 import type { Api } from "../api/client.js";
 import { busImage, busInDocker, removeBusContainer } from "./bus-container.js";
@@ -190,5 +191,4 @@ const listens = (port: number) =>
     socket.once("error", () => answer(false));
   });
 
-const answers = async (url: string): Promise<boolean> =>
-  (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok;
+const answers = async (url: string): Promise<boolean> => (await fetch(url, { signal: abortAfter(2000) })).ok;

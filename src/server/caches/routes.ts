@@ -8,7 +8,7 @@ import {
   cacheAnswers,
   cacheKind,
 } from "../../cache-api/index.js";
-import { GalleyError } from "../../errors/index.js";
+import { abortAfter, GalleyError } from "../../errors/index.js";
 import { recordAudit } from "../audit/index.js";
 import { type App, actorOf, goneOf, requireScope } from "../http/index.js";
 import { agents } from "../store/index.js";
@@ -62,7 +62,7 @@ export function cacheRoutes(app: App, deps: CachesDeps): void {
       gone.abort();
     };
     const streamed = /\btext\/event-stream\b/i.test(request.headers.accept ?? "");
-    const late = AbortSignal.timeout(streamed ? streamMs : answerMs);
+    const late = abortAfter(streamed ? streamMs : answerMs);
     const signal = AbortSignal.any([gone.signal, app.closing, late]);
     const words = askCache(deps, agent.id, question, signal);
     if (streamed) return (await streamAnswer(words, request, reply, { signal, over })) as never;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { withDeadline } from "../../errors/index.js";
 import type { ServerConfig } from "../config/index.js";
 import type { EnvironmentRow } from "../deployments/index.js";
 import { type App, anybody, goneOf, previewPath } from "../http/index.js";
@@ -110,7 +111,7 @@ async function hold(
   { holdMs, lookMs, routeMs }: WakingTimes,
   gone: AbortSignal,
 ): Promise<boolean> {
-  const ended = AbortSignal.any([gone, AbortSignal.timeout(holdMs)]);
+  const ended = withDeadline(gone, holdMs);
   try {
     for (;;) {
       const waiting = await lookAt(deps, previewOf, host);

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { runtimeLine, serviceUsage } from "../../bus/index.js";
-import { GalleyError } from "../../errors/index.js";
+import { abortAfter, GalleyError, withDeadline } from "../../errors/index.js";
 import { durationForm, parseDuration } from "../config/index.js";
 import { idParams } from "../deployments/index.js";
 import { type App, goneOf, requireScope, sendEvents } from "../http/index.js";
@@ -97,12 +97,7 @@ export function runtimeRoutes(app: App, deps: RuntimeDeps): void {
       try {
         if (asked.follow)
           throw new GalleyError("invalid_request", "Following takes `Accept: text/event-stream`.");
-        return await collect(
-          deps,
-          request.params.id,
-          asked,
-          AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
-        );
+        return await collect(deps, request.params.id, asked, withDeadline(signal, answerMs));
       } finally {
         over();
       }
@@ -122,7 +117,7 @@ export function runtimeRoutes(app: App, deps: RuntimeDeps): void {
     },
     async (request, reply) => {
       const gone = goneOf(reply);
-      const signal = AbortSignal.any([gone.signal, app.closing, AbortSignal.timeout(answerMs)]);
+      const signal = AbortSignal.any([gone.signal, app.closing, abortAfter(answerMs)]);
       return { services: await readUsage(deps, request.params.id, signal) };
     },
   );

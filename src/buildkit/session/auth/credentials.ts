@@ -1,3 +1,4 @@
+import { abortAfter } from "../../deadline.js";
 import { askHelper } from "./credential-helper.js";
 import {
   authEntry,
@@ -44,7 +45,7 @@ async function find(
   if (helper) {
     try {
       // Not the call's signal: other calls wait for the same answer.
-      const signal = AbortSignal.timeout(helperTimeoutMs);
+      const signal = abortAfter(helperTimeoutMs);
       const found = await askHelper(helper.helper, helper.key, { signal, env });
       if (found.kind !== "anonymous") return found;
     } catch (error) {

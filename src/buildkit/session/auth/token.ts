@@ -1,3 +1,4 @@
+import { withDeadline } from "../../deadline.js";
 import { BuildKitError } from "../../errors.js";
 import type { RegistryCredentials } from "./docker-config.js";
 
@@ -44,7 +45,7 @@ export async function fetchToken(
     return { token: credentials.token, expiresIn: defaultExpirySeconds, issuedAt: 0 };
   const plainHttp = () => options.plainHttp(request.host, options.signal);
   const realm = await checkRealm(request, credentials.kind !== "anonymous", plainHttp);
-  const deadline = { ...options, signal: AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs)]) };
+  const deadline = { ...options, signal: withDeadline(options.signal, timeoutMs) };
   if (credentials.kind !== "anonymous") {
     const answer = await send(realm, oauth(request, credentials), request.host, deadline);
     if (answer.ok) return readToken(answer.body, request.host);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { withDeadline } from "../../deadline.js";
 import { BuildKitError } from "../../errors.js";
 import type { Agent } from "./agent.js";
 import { AgentMessages, sshString } from "./wire.js";
@@ -13,7 +14,7 @@ export async function connectAgentSocket(path: string, signal: AbortSignal): Pro
   const socket = connect(path);
   try {
     await once(socket, "connect", {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(connectTimeoutMs)]),
+      signal: withDeadline(signal, connectTimeoutMs),
     });
     return socket;
   } catch (cause) {
