@@ -3,11 +3,12 @@ import type { Service } from "../manifest.js";
 import type { ReadOptions } from "../read-options.js";
 import type { BuildWish } from "../recognise/wish.js";
 import type { Repository } from "../repository.js";
-import { type Findings, suggestion } from "../text/findings.js";
+import type { Findings } from "../text/findings.js";
 import { decode } from "../text/hostile.js";
 import { keyPlace, type Located, type LocatedMap, placeAt } from "../text/located.js";
 import { checkServices } from "../validate.js";
 import { parseEnvFile } from "./dotenv.js";
+import { checkKeys, type Keys, mountedFileKeys, networkKeys, volumeKeys } from "./keys.js";
 import { loadFile } from "./load.js";
 import { mergeMaps, withoutResets } from "./merge.js";
 import type { Scope } from "./scope.js";
@@ -78,8 +79,12 @@ async function manifestOf(scope: Scope, root: LocatedMap, file: string): Promise
     volumes: section("volumes"),
     configs: section("configs"),
     secrets: section("secrets"),
+    networks: section("networks"),
   };
-  tellVolumes(sections.volumes, findings);
+  tellDeclared(sections.volumes, "volumes", volumeKeys, findings);
+  tellDeclared(sections.networks, "networks", networkKeys, findings);
+  for (const kind of ["configs", "secrets"] as const)
+    tellDeclared(sections[kind], kind, mountedFileKeys, findings);
   const profiles = activeProfiles(scope);
   const services: Service[] = [];
   const wishes: BuildWish[] = [];
@@ -161,25 +166,20 @@ function activeProfiles(scope: Scope): ReadonlySet<string> {
 
 function profilesOf(map: LocatedMap, name: string, findings: Findings): string[] {
   const where = `services.${name}.profiles`;
-  return itemsOf(map.entries.get("profiles")?.value, where, findings, { single: true }).flatMap(
+  return itemsOf(map.entries.get("profiles")?.value, where, findings).flatMap(
     (item) => textOf(item, where, findings, "the name of a profile") ?? [],
   );
 }
 
-/** Volumes of a preview are its own, whatever a file says of them. */
-function tellVolumes(volumes: LocatedMap | undefined, findings: Findings): void {
-  const known = ["driver", "driver_opts", "external", "labels", "name"];
-  for (const [name, { value }] of volumes?.entries ?? []) {
-    if (value.kind !== "map") continue;
-    for (const [key, { key: place }] of value.entries) {
-      if (key.startsWith("x-") || key === "labels" || key === "name") continue;
-      if (known.includes(key))
-        findings.warn(place, `volumes.${name}.${key} is left out: the preview gets a volume of its own`);
-      else
-        findings.problem(
-          place,
-          `volumes.${name}: found the key ${key}, which is not known${suggestion(key, known)}`,
-        );
-    }
+/** What the file declares besides services, used or not. Volumes and networks of a preview are its own, whatever is said of them. */
+function tellDeclared(
+  declared: LocatedMap | undefined,
+  section: string,
+  keys: Keys,
+  findings: Findings,
+): void {
+  for (const [name, { value }] of declared?.entries ?? []) {
+    const map = mapOf(value, `${section}.${name}`, findings);
+    if (map) checkKeys(map, `${section}.${name}`, keys, findings);
   }
 }

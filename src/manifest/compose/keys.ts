@@ -1,5 +1,6 @@
 import { type Findings, suggestion } from "../text/findings.js";
 import type { LocatedMap } from "../text/located.js";
+import { misshapen } from "./shapes.js";
 
 /** The keys of one kind of map: those that are read, and those that previews leave out, with the reason. */
 export interface Keys {
@@ -19,10 +20,11 @@ export function checkKeys(map: LocatedMap, where: string, keys: Keys, findings: 
       const known = [...keys.read, ...Object.keys(leftOut)];
       const in_ = where === "" ? "" : `${where}: `;
       findings.problem(place, `${in_}found the key ${key}, which is not known${suggestion(key, known)}`);
-    } else if (
-      reason !== "" &&
-      !(value.kind === "scalar" && (value.value === false || value.value === null))
-    ) {
+      continue;
+    }
+    const wrong = misshapen(key, value);
+    if (wrong !== undefined) findings.problem(value.place, `${front}${key}: ${wrong}`);
+    else if (reason !== "" && !(value.kind === "scalar" && (value.value === false || value.value === null))) {
       findings.warn(place, `${front}${key} is left out: ${reason}`);
     }
   }
@@ -174,5 +176,41 @@ export const deployKeys: Keys = {
     placement: nothing,
     rollback_config: nothing,
     update_config: nothing,
+  },
+};
+
+/** Of a network of the file; previews have one of their own. */
+export const networkKeys: Keys = {
+  read: [],
+  leftOut: {
+    attachable: nothing,
+    driver: nothing,
+    driver_opts: nothing,
+    enable_ipv4: nothing,
+    enable_ipv6: nothing,
+    external: own,
+    internal: nothing,
+    ipam: nothing,
+    labels: nothing,
+    name: nothing,
+  },
+};
+
+const volume = "the preview gets a volume of its own";
+
+/** Of a volume of the file. */
+export const volumeKeys: Keys = {
+  read: [],
+  leftOut: { driver: volume, driver_opts: volume, external: volume, labels: nothing, name: nothing },
+};
+
+/** Of a secret or a config of the file. */
+export const mountedFileKeys: Keys = {
+  read: ["file", "environment", "content", "external", "name"],
+  leftOut: {
+    labels: nothing,
+    driver: "previews have none",
+    driver_opts: "previews have none",
+    template_driver: "previews have none",
   },
 };

@@ -21,15 +21,6 @@ const longKeys = {
   read: ["source", "target", "mode"],
   leftOut: { uid: "files belong to root", gid: "files belong to root" },
 };
-const declarationKeys = {
-  read: ["file", "environment", "content", "external", "name"],
-  leftOut: {
-    labels: "",
-    driver: "previews have none",
-    driver_opts: "previews have none",
-    template_driver: "previews have none",
-  },
-};
 
 /** `configs` or `secrets` of a service as files in its container. */
 export async function mountedFiles(
@@ -102,7 +93,6 @@ async function declaredContent(
       );
     return undefined;
   }
-  checkKeys(map, where, declarationKeys, findings);
   const value = (key: string) => map.entries.get(key)?.value;
   const secret = [name, name.toUpperCase().replaceAll("-", "_")].find((one) =>
     variables.secretNames.includes(one),

@@ -115,6 +115,7 @@ test("what previews leave out is a warning with file and line", async () => {
     "compose.yaml:21:3: services.off is left out: it is to run zero times",
     "compose.yaml:22:20: volumes.rows.external is left out: the preview gets a volume of its own",
     "compose.yaml:22:49: volumes.rows.driver is left out: the preview gets a volume of its own",
+    "compose.yaml:23:24: networks.default.external is left out: previews have a network of their own",
   ]);
 });
 

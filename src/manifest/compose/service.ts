@@ -8,7 +8,8 @@ import {
   type Service,
   type ServiceKind,
 } from "../manifest.js";
-import type { Located, LocatedMap } from "../text/located.js";
+import { suggestion } from "../text/findings.js";
+import type { Located, LocatedMap, Place } from "../text/located.js";
 import { bytesOf } from "../units.js";
 import { buildOf } from "./build.js";
 import { environmentOf } from "./environment.js";
@@ -26,6 +27,7 @@ export interface Sections {
   readonly volumes: LocatedMap | undefined;
   readonly configs: LocatedMap | undefined;
   readonly secrets: LocatedMap | undefined;
+  readonly networks: LocatedMap | undefined;
 }
 
 /** One service of a compose file. */
@@ -44,7 +46,7 @@ export async function serviceOf(
   if (!value("build") && image === undefined) {
     findings.problem(map.place, `${where}: has neither build nor image; accepted: one of them`);
   }
-  tellNetworks(scope, value("networks"), where);
+  tellNetworks(scope, value("networks"), sections.networks, where);
   const ports = portsOf(scope, map.entries, where);
   const { volumes, files } = await mountsOf(scope, value("volumes"), sections.volumes, `${where}.volumes`);
   const own = [
@@ -255,9 +257,27 @@ function resourcesOf(
 }
 
 /** All services of a preview share one network, where each is reached by its name. */
-function tellNetworks({ findings }: Scope, located: Located | undefined, where: string): void {
-  if (located?.kind !== "map") return;
-  for (const [network, { value }] of located.entries) {
+function tellNetworks(
+  { findings }: Scope,
+  located: Located | undefined,
+  declared: LocatedMap | undefined,
+  where: string,
+): void {
+  const check = (name: string, place: Place) => {
+    const known = ["default", ...(declared?.entries.keys() ?? [])];
+    if (known.includes(name) || name.includes("$")) return;
+    findings.problem(
+      place,
+      `${where}.networks: found ${name}, which is not in the file's networks${suggestion(name, known)}`,
+    );
+  };
+  if (located?.kind !== "map") {
+    for (const item of itemsOf(located, `${where}.networks`, findings))
+      check(textOf(item, `${where}.networks`, findings, "the name of a network") ?? "default", item.place);
+    return;
+  }
+  for (const [network, { key: named, value }] of located.entries) {
+    check(network, named);
     if (value.kind !== "map") continue;
     for (const [key, { key: place }] of value.entries) {
       findings.warn(

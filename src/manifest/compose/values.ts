@@ -67,7 +67,7 @@ export function itemsOf(
 ): readonly Located[] {
   if (!located || (located.kind === "scalar" && located.value === null)) return [];
   if (located.kind === "list") return located.items;
-  if (single) return [located];
+  if (single && located.kind === "scalar") return [located];
   findings.problem(located.place, `${where}: found ${shown(located)}; accepted: ${accepted}`);
   return [];
 }
