@@ -198,7 +198,7 @@ onEachEngine(
       const { services } = await deploy(good, { switchMs: 30_000, moved, deployment: "dep3" });
       expect((await askHost(port, host)).body).toBe("two\n");
       const id = services.get("web")?.container ?? "";
-      expect(await inspectContainer(docker, id, soon())).toMatchObject({ health: "healthy" });
+      await expect.poll(async () => (await inspectContainer(docker, id, soon()))?.health).toBe("healthy");
       await cli(engine, ["exec", id, "rm", "/www/who"]);
       await askUntil(port, host, ({ status }) => status === 404, "/index.html");
     });
