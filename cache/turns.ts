@@ -1,3 +1,5 @@
+import { orAborted } from "../src/errors/index.js";
+
 /** Lets works of the same name come one after the other, in the order in which they were asked for. */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
@@ -13,7 +15,7 @@ export class Turns {
     const last = before.then(() => mine);
     this.#last.set(name, last);
     try {
-      await untilAborted(before, signal);
+      await orAborted(before, signal);
       return await work();
     } finally {
       done();
@@ -23,19 +25,5 @@ export class Turns {
 
   #forget(name: string, last: Promise<void>): void {
     if (this.#last.get(name) === last) this.#last.delete(name);
-  }
-}
-
-async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }

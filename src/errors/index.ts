@@ -2,3 +2,4 @@
 // room, so that any of them can use it.
 export { abortAfter, withDeadline } from "./deadline.js";
 export { GalleyError, type GalleyErrorCode, galleyErrorCodes } from "./galley-error.js";
+export { orAborted } from "./or-aborted.js";

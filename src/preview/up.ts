@@ -1,5 +1,5 @@
 import { type Docker, putFiles, startContainer, stopContainer } from "../docker/index.js";
-import { GalleyError } from "../errors/index.js";
+import { GalleyError, orAborted } from "../errors/index.js";
 import { containerOf } from "./container.js";
 import type { Decision } from "./decide.js";
 import type { ServicePlan } from "./environment-plan.js";
@@ -56,9 +56,13 @@ export async function bringUp(
     if (!decision || !own) return;
     for (const { service: needed, until } of check.needs) {
       const other = milestones.get(needed);
-      await orAborted(until === "started" ? other?.started.promise : other?.up.promise, signal);
+      // One that fails aborts the signal of the others, so that nobody waits for it.
+      if (other) await orAborted(other[until === "started" ? "started" : "up"].promise, signal);
     }
-    for (const other of beforeRouted(one, plans)) await orAborted(milestones.get(other)?.up.promise, signal);
+    for (const other of beforeRouted(one, plans)) {
+      const milestone = milestones.get(other);
+      if (milestone) await orAborted(milestone.up.promise, signal);
+    }
     const after = hooksAfter.has(service.kind);
     if (!after) await hooks.run(one.plan, decision, signal);
     const id = decision.stays?.id ?? (await replace(one, decision, signal));
@@ -134,19 +138,4 @@ function milestonesOf(): { readonly started: Milestone; readonly up: Milestone }
     return { promise, resolve };
   };
   return { started: one(), up: one() };
-}
-
-/** Those that fail abort the signal of the others, so that nobody waits for them. */
-async function orAborted(milestone: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    await Promise.race([milestone, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import pLimit from "p-limit";
-import { GalleyError, withDeadline } from "../errors/index.js";
+import { GalleyError, orAborted, withDeadline } from "../errors/index.js";
 import { ask, networkError } from "./http-request.js";
 import { type LfsPointer, objectPath } from "./lfs-pointer.js";
 import { askForObjects, common, type LfsDownload, type LfsRemote } from "./lfs-server.js";
@@ -72,27 +72,14 @@ export function createLfsObjects(directory: string, remote: () => Promise<LfsRem
       read: async function* (reading) {
         reading.throwIfAborted();
         const stored = storedObject(directory, pointer);
-        if (stored === undefined) await either(arrived(pointer), reading);
+        // What is fetched goes on: another reader may wait for it.
+        if (stored === undefined) await orAborted(arrived(pointer), reading);
         yield* readStored(join(directory, objectPath(pointer.oid)), reading);
       },
     }),
     close: () =>
       ended.abort(new GalleyError("git_failed", "The tree was closed while its LFS objects were fetched.")),
   };
-}
-
-/** Waits for one, or for the signal. What is fetched goes on: another reader may wait for it. */
-async function either(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 interface Located {
