@@ -23,6 +23,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/fixtures/**"],
           globalSetup: ["test/setup/lab.ts"],
+          // As above: what a hundred files have in common was loaded a hundred times. No file leaves anything in its process that another sees.
+          isolate: false,
           testTimeout: 180_000,
           expect: { poll: { timeout: 60_000 } },
           // Four real engines share two cores with the tests: a step that starves once is tried again, and said to have been.

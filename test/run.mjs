@@ -96,14 +96,15 @@ const labFiles = () =>
 
 const lacking = unmet();
 if (!lacking) lab("host_tools", "inherit"); // what it cannot install, the suites will say
-await suite("unit", []);
+// One more than there are cores: much of what tests do is to wait, in the second suite for daemons.
+const workers = `--maxWorkers=${availableParallelism() + 1}`;
+await suite("unit", [workers]);
 if (lacking) {
   const skipped = labFiles().length;
   total.skipped += skipped;
   if (skipped > 0) console.log(`Skipped the ${skipped} test files that need real engines: ${lacking}.`);
 } else {
-  // One more than there are cores: much of what these tests do is to wait for daemons.
-  await suite("lab", [`--maxWorkers=${availableParallelism() + 1}`]);
+  await suite("lab", [workers]);
 }
 rmSync(reports, { recursive: true, force: true });
 

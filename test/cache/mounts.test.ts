@@ -32,16 +32,18 @@ onEachEngine(
     // The id is in the command, too: 20.10 describes a mount by nothing else.
     const mount = (id: string, options = "") => `--mount=type=cache,id=${id},target=/m${options} : ${id};`;
 
-    test("A cache mount that was pruned is filled with what was stored, as it was", async () => {
+    test("A cache mount that was pruned is filled with what was stored, as it was: owners, modes, times, and links that lead out of it", async () => {
       const id = unique("prune");
+      const own = `--mount=type=cache,id=${id}-owned,target=/o,uid=1000,gid=1000,mode=0700`;
       const look =
-        "cd /m && find . -exec stat -c '%n %f %u %g %h' {} + | sort && readlink l && cat 'a name/ü' && stat -c %Y f";
+        "cd /m && find . -exec stat -c '%n %f %u %g %h' {} + | sort && for l in l root up d/b; do readlink $l; done && cat 'a name/ü' && stat -c %Y f && cat /o/file && stat -c '%a %u %g' /o";
       const make =
-        "cd /m && mkdir 'a name' && echo inner > 'a name/ü' && ln -s /nowhere l && echo x > f && ln f hard && chmod 4751 f && chown 12:34 f && mkfifo p && chmod 1777 'a name' && touch -d '2001-02-03 04:05:06' f";
-      const before = await world.build(`RUN ${mount(id)} ${make} && ${look}`);
-      expect(before).toContain("/nowhere");
+        "cd /m && mkdir 'a name' d && echo inner > 'a name/ü' && ln -s /nowhere l && echo x > f && ln f hard && chmod 4751 f && chown 12:34 f && mkfifo p && chmod 1777 'a name' && touch -d '2001-02-03 04:05:06' f && ln -s / root && ln -s ../../../../../../etc/passwd up && ln -s /galley-cache/../busybox d/b && echo mine > /o/file";
+      const before = await world.build(`RUN ${own} ${mount(id)} ${make} && ${look}`);
+      expect(before).toContain("/nowhere\n/\n../../../../../../etc/passwd\n/galley-cache/../busybox\n");
+      expect(before).toContain("mine\n700 1000 1000\n");
       expect(await world.forget(id)).toBeGreaterThan(0);
-      expect(await world.build(`RUN ${mount(id)} ${look}`)).toBe(before);
+      expect(await world.build(`RUN ${own} ${mount(id)} ${look}`)).toBe(before);
       expect(ofMounts(world.warnings)).toEqual([]);
     });
 
@@ -139,14 +141,6 @@ onEachEngine(
       expect(world.warnings).toEqual([]);
     });
 
-    test("A mount of a user of its own is kept with its owner", async () => {
-      const id = unique("owned");
-      const own = mount(id, ",uid=1000,gid=1000,mode=0700");
-      const before = await world.build(`RUN ${own} echo mine > /m/file && stat -c '%a %u %g' /m`);
-      await world.forget(id);
-      expect(await world.build(`RUN ${own} cat /m/file && stat -c '%a %u %g' /m`)).toBe(`mine\n${before}`);
-    });
-
     test("A build that asks for a mount beyond its namespace is refused before a step has run", async () => {
       const id = unique("foreign");
       const frontendAttrs = { "build-arg:BUILDKIT_CACHE_MOUNT_NS": "repo-b" };
@@ -183,20 +177,6 @@ onEachEngine(
       await writeFile(join(filling, mountName(`${own.repoKey}\0${id}`)), "");
       expect(await world.build(`RUN ${mount(id)} ls /m # after`, own)).toBe("whole\n");
       expect(await readdir(filling)).toEqual([]);
-    });
-
-    test("Links that lead out of a mount are kept as links, and lead nowhere when it is filled", async () => {
-      const id = unique("links");
-      const own = { repoKey: "repo-links" };
-      const make =
-        "cd /m && ln -s / root && ln -s ../../../../../../etc/passwd up && mkdir -p d && ln -s /galley-cache/../busybox d/b";
-      await world.build(`RUN ${mount(id)} ${make}`, own);
-      await world.forget(id);
-      const look = "cd /m && readlink root && readlink up && readlink d/b && ls -A . d";
-      expect(await world.build(`RUN ${mount(id)} ${look}`, own)).toBe(
-        "/\n../../../../../../etc/passwd\n/galley-cache/../busybox\n.:\nd\nroot\nup\n\nd:\nb\n",
-      );
-      expect(ofMounts(world.warnings)).toEqual([]);
     });
 
     test("A sparse file of a terabyte in a mount is not read, and neither kept nor in the build's way", async () => {

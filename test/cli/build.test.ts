@@ -64,6 +64,58 @@ onEachEngine((engine) => {
     expect(await run(stdout.trim(), "cat", "/hello")).toBe("ahoy\n");
   });
 
+  test("an image is pushed where the name says", async () => {
+    const image = `${labRegistry().open}/${labName("cli-push")}:1`;
+    images.push(image);
+    const context = folder({ Dockerfile: `FROM busybox\nRUN echo ${labName("pushed")} > /pushed\n` });
+    const { code, stderr } = await galley(engine, ["build", "-t", image, "--push", context]);
+    expect(code, stderr).toBe(0);
+    const [registry, rest] = [labRegistry().open, image.slice(labRegistry().open.length + 1)];
+    const answer = await fetch(`http://${registry}/v2/${rest.replace(":1", "")}/manifests/1`, {
+      headers: {
+        accept:
+          "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json",
+      },
+    });
+    expect(answer.status).toBe(200);
+  });
+
+  test("what this engine cannot do is refused before the build, with what could", async () => {
+    const context = folder({ Dockerfile: "FROM busybox\n" });
+    const wanted = {
+      plain: ["-o", "type=oci,dest=x.tar"],
+      containerd: ["-o", "type=image,push-by-digest=true,name=a"],
+    };
+    const { code, stderr } = await galley(engine, ["build", ...wanted[engine.store], context]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("What to do:");
+    expect(stderr).not.toContain("load build definition");
+    const other =
+      engine.version === 20 ? ["--cgroup-parent", "/x"] : ["--cache-from", "type=s3,bucket=b,region=r"];
+    const ignored = await galley(engine, ["build", ...other, context]);
+    expect([ignored.code, ignored.stderr]).toEqual([2, expect.stringContaining("What to do:")]);
+  });
+
+  test("a result can go to a directory, to a file, and to a pipe", async () => {
+    const context = folder({ Dockerfile: "FROM scratch\nCOPY hello /sub/\n", hello: "exported\n" });
+    const [directory, file] = [join(root, labName("out")), join(root, labName("out.tar"))];
+    for (const output of [directory, `type=tar,dest=${file}`]) {
+      const { code, stdout, stderr } = await galley(engine, ["build", "-o", output, context]);
+      expect(code, stderr).toBe(0);
+      expect(stdout).toBe("");
+    }
+    expect(readFileSync(join(directory, "sub/hello"), "utf8")).toBe("exported\n");
+    expect(execFileSync("tar", ["-xOf", file, "sub/hello"], { encoding: "utf8" })).toBe("exported\n");
+    const piped = await galley(engine, ["build", "-o", "-", context]);
+    expect(piped.code).toBe(0);
+    expect(
+      execFileSync("tar", ["-tf", "-"], { input: Buffer.from(piped.stdout, "latin1"), encoding: "utf8" }),
+    ).toContain("sub/hello");
+  });
+
+  // The same BuildKit as the engine with the other store: what follows has nothing to do with stores.
+  if (engine.name === "28" && !engine.found) return;
+
   test("git repositories are built by URL and straight from local objects", async () => {
     const files = folder({
       "services/web/Dockerfile": "FROM busybox\nCOPY hello /\n",
@@ -198,39 +250,6 @@ onEachEngine((engine) => {
     expect((await build("--no-cache"))[5]).not.toBe(again);
   });
 
-  test("a result can go to a directory, to a file, and to a pipe", async () => {
-    const context = folder({ Dockerfile: "FROM scratch\nCOPY hello /sub/\n", hello: "exported\n" });
-    const [directory, file] = [join(root, labName("out")), join(root, labName("out.tar"))];
-    for (const output of [directory, `type=tar,dest=${file}`]) {
-      const { code, stdout, stderr } = await galley(engine, ["build", "-o", output, context]);
-      expect(code, stderr).toBe(0);
-      expect(stdout).toBe("");
-    }
-    expect(readFileSync(join(directory, "sub/hello"), "utf8")).toBe("exported\n");
-    expect(execFileSync("tar", ["-xOf", file, "sub/hello"], { encoding: "utf8" })).toBe("exported\n");
-    const piped = await galley(engine, ["build", "-o", "-", context]);
-    expect(piped.code).toBe(0);
-    expect(
-      execFileSync("tar", ["-tf", "-"], { input: Buffer.from(piped.stdout, "latin1"), encoding: "utf8" }),
-    ).toContain("sub/hello");
-  });
-
-  test("an image is pushed where the name says", async () => {
-    const image = `${labRegistry().open}/${labName("cli-push")}:1`;
-    images.push(image);
-    const context = folder({ Dockerfile: `FROM busybox\nRUN echo ${labName("pushed")} > /pushed\n` });
-    const { code, stderr } = await galley(engine, ["build", "-t", image, "--push", context]);
-    expect(code, stderr).toBe(0);
-    const [registry, rest] = [labRegistry().open, image.slice(labRegistry().open.length + 1)];
-    const answer = await fetch(`http://${registry}/v2/${rest.replace(":1", "")}/manifests/1`, {
-      headers: {
-        accept:
-          "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json",
-      },
-    });
-    expect(answer.status).toBe(200);
-  });
-
   test("events are numbered without gaps and end with the outcome", async () => {
     const dockerfile = `FROM busybox\nCOPY sent /\nRUN echo ${labName("loud")}\n`;
     const context = folder({ Dockerfile: dockerfile, ".dockerignore": "x", sent: "four", unwanted: "x" });
@@ -265,22 +284,6 @@ onEachEngine((engine) => {
     const quiet = await galley(engine, ["build", "-q", context]);
     expect(quiet.code).toBe(1);
     expect(quiet.stderr).toMatch(/Dockerfile:3/);
-  });
-
-  test("what this engine cannot do is refused before the build, with what could", async () => {
-    const context = folder({ Dockerfile: "FROM busybox\n" });
-    const wanted = {
-      plain: ["-o", "type=oci,dest=x.tar"],
-      containerd: ["-o", "type=image,push-by-digest=true,name=a"],
-    };
-    const { code, stderr } = await galley(engine, ["build", ...wanted[engine.store], context]);
-    expect(code).toBe(2);
-    expect(stderr).toContain("What to do:");
-    expect(stderr).not.toContain("load build definition");
-    const other =
-      engine.version === 20 ? ["--cgroup-parent", "/x"] : ["--cache-from", "type=s3,bucket=b,region=r"];
-    const ignored = await galley(engine, ["build", ...other, context]);
-    expect([ignored.code, ignored.stderr]).toEqual([2, expect.stringContaining("What to do:")]);
   });
 
   test("Ctrl-C ends the build with 130, kills the step and leaves no half of an output", async () => {
