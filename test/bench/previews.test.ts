@@ -4,9 +4,7 @@ import { docker, labEngines } from "../support/engines.js";
 import { Bench } from "./bench.js";
 import { runScenario, type ScenarioResult } from "./run.js";
 import type { Scenario } from "./scenario.js";
-import { agentLoadOf } from "./scenarios/agent-load.js";
 import { claimOf } from "./scenarios/claim.js";
-import { environmentsOf } from "./scenarios/environments.js";
 import { logPathOf } from "./scenarios/log-path.js";
 import { redeploy } from "./scenarios/push.js";
 
@@ -51,14 +49,9 @@ test("an unchanged redeploy is measured beside compose, and neither leaves anyth
   expect(await docker(engine, ["images", "--quiet", "--filter", "reference=galley/again"])).toBe("");
 });
 
-test("claims, log lines, the agent's load and many previews are measured", { timeout: 400_000 }, async () => {
+test("claims and log lines are measured", { timeout: 400_000 }, async () => {
   const own = () => engine;
-  for (const scenario of [
-    claimOf(2),
-    logPathOf({ count: 1_000, ticks: 3, engine: own }),
-    agentLoadOf({ lines: 100, restMs: 0, engine: own }),
-    environmentsOf(2),
-  ]) {
+  for (const scenario of [claimOf(2), logPathOf({ count: 1_000, ticks: 3, engine: own })]) {
     const { rows } = await once(scenario);
     for (const { row, subject } of rows) expect(subject.median, row.title).toBeGreaterThanOrEqual(0);
   }

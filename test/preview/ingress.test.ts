@@ -75,6 +75,9 @@ onEachEngine(
       return { ...one, running, hosts, host: host ?? "" };
     };
 
+    /** For what the ingress does by itself. */
+    const newest = engine.name === "28c";
+
     test("previews side by side answer by their names, from the start on or when they come, until they go", async () => {
       const one = await previewOf(1, { web: web("one") });
       const port = await ingressOn(docker, cleanUp);
@@ -148,22 +151,23 @@ onEachEngine(
       await askUntil(port, host, ({ status }) => status === 404);
     });
 
-    test("what happened while the engine was out of reach is seen when it is back", async () => {
-      const one = await previewOf(1, { web: web("one") });
-      const relay = relayTo(engine);
-      cleanUp.push(() => relay.remove());
-      const { socketPath } = relay;
-      const port = await ingressOn(await connectDocker({ socketPath }), cleanUp);
-      expect((await askHost(port, one.host)).status).toBe(200);
-      await relay.cut();
-      const two = await previewOf(2, { web: web("two") });
-      expect((await askHost(port, one.host)).status).toBe(200);
-      expect((await askHost(port, two.host)).status).toBe(404);
-      await stopEnvironment(docker, one.owner, soon(), { graceSeconds: 0 });
-      relay.restore();
-      await askUntil(port, two.host, ({ status }) => status === 200);
-      expect((await askHost(port, one.host)).status).toBe(404);
-    });
+    if (newest)
+      test("what happened while the engine was out of reach is seen when it is back", async () => {
+        const one = await previewOf(1, { web: web("one") });
+        const relay = relayTo(engine);
+        cleanUp.push(() => relay.remove());
+        const { socketPath } = relay;
+        const port = await ingressOn(await connectDocker({ socketPath }), cleanUp);
+        expect((await askHost(port, one.host)).status).toBe(200);
+        await relay.cut();
+        const two = await previewOf(2, { web: web("two") });
+        expect((await askHost(port, one.host)).status).toBe(200);
+        expect((await askHost(port, two.host)).status).toBe(404);
+        await stopEnvironment(docker, one.owner, soon(), { graceSeconds: 0 });
+        relay.restore();
+        await askUntil(port, two.host, ({ status }) => status === 200);
+        expect((await askHost(port, one.host)).status).toBe(404);
+      });
 
     test("where networks are out of reach, ports on 127.0.0.1 take their place, and follow a restart", async () => {
       const asked: (number | undefined)[] = [];
@@ -182,56 +186,57 @@ onEachEngine(
       expect((await askUntil(port, one.host, ({ status }) => status === 200)).body).toBe("one\n");
     });
 
-    test("200 MB go through in either direction unharmed, and a WebSocket stays open", async () => {
-      const echo = {
-        kind: "web",
-        image: "node:22",
-        command: ["node", "-e", program],
-        expose: 8080,
-        health: { path: "/1" },
-      };
-      const one = await previewOf(1, { echo });
-      const port = await ingressOn(docker, cleanUp);
-      const socket = connect(port, "127.0.0.1");
-      cleanUp.push(() => socket.destroy());
-      socket.write(
-        `GET / HTTP/1.1\r\nhost: ${one.host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`,
-      );
-      expect(String((await once(socket, "data"))[0])).toMatch(/^HTTP\/1\.1 101 /);
+    if (newest)
+      test("200 MB go through in either direction unharmed, and a WebSocket stays open", async () => {
+        const echo = {
+          kind: "web",
+          image: "node:22",
+          command: ["node", "-e", program],
+          expose: 8080,
+          health: { path: "/1" },
+        };
+        const one = await previewOf(1, { echo });
+        const port = await ingressOn(docker, cleanUp);
+        const socket = connect(port, "127.0.0.1");
+        cleanUp.push(() => socket.destroy());
+        socket.write(
+          `GET / HTTP/1.1\r\nhost: ${one.host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`,
+        );
+        expect(String((await once(socket, "data"))[0])).toMatch(/^HTTP\/1\.1 101 /);
 
-      const megabyte = randomBytes(1024 * 1024);
-      const hash = createHash("sha256");
-      const upload = request({
-        host: "127.0.0.1",
-        port,
-        method: "PUT",
-        agent: false,
-        headers: { host: one.host },
+        const megabyte = randomBytes(1024 * 1024);
+        const hash = createHash("sha256");
+        const upload = request({
+          host: "127.0.0.1",
+          port,
+          method: "PUT",
+          agent: false,
+          headers: { host: one.host },
+        });
+        const answered = once(upload, "response") as Promise<[IncomingMessage]>;
+        for (let sent = 0; sent < 200; sent++) {
+          hash.update(megabyte);
+          if (!upload.write(megabyte)) await once(upload, "drain");
+        }
+        upload.end();
+        expect(String(await buffer((await answered)[0]))).toBe(hash.digest("hex"));
+
+        const download = request({
+          host: "127.0.0.1",
+          port,
+          path: `/${200 * 1024 * 1024}`,
+          agent: false,
+          headers: { host: one.host },
+        });
+        download.end();
+        const [response] = (await once(download, "response")) as [IncomingMessage];
+        let bytes = 0;
+        for await (const chunk of response) bytes += (chunk as Buffer).length;
+        expect(bytes).toBe(200 * 1024 * 1024);
+
+        socket.write("still here");
+        expect(String((await once(socket, "data"))[0])).toBe("still here");
       });
-      const answered = once(upload, "response") as Promise<[IncomingMessage]>;
-      for (let sent = 0; sent < 200; sent++) {
-        hash.update(megabyte);
-        if (!upload.write(megabyte)) await once(upload, "drain");
-      }
-      upload.end();
-      expect(String(await buffer((await answered)[0]))).toBe(hash.digest("hex"));
-
-      const download = request({
-        host: "127.0.0.1",
-        port,
-        path: `/${200 * 1024 * 1024}`,
-        agent: false,
-        headers: { host: one.host },
-      });
-      download.end();
-      const [response] = (await once(download, "response")) as [IncomingMessage];
-      let bytes = 0;
-      for await (const chunk of response) bytes += (chunk as Buffer).length;
-      expect(bytes).toBe(200 * 1024 * 1024);
-
-      socket.write("still here");
-      expect(String((await once(socket, "data"))[0])).toBe("still here");
-    });
   },
   ({ name }) => name === "28c" || name === "20",
 );
