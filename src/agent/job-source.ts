@@ -52,6 +52,7 @@ export function jobSources(mirrors: Mirrors): OpenJobSource {
         openSource({
           mirror,
           commit,
+          fork,
           signal: ended,
           ...(directory === "." ? {} : { subdirectory: directory }),
         }),

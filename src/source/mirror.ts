@@ -82,8 +82,12 @@ export interface Mirror {
   renew(commits: readonly string[], options: FetchOptions): Promise<void>;
   /** Says that objects are missing or damaged: the next fetch makes the mirror anew. */
   reportDamage(): Promise<void>;
-  /** The mirror of a repository that this one names: it lies inside this one and is shared with no other. */
-  inner(url: string, credential: Credential | null): Mirror;
+  /**
+   * The mirror of a repository that this one names: it lies inside this one and is shared with no other.
+   *
+   * @param apart what a credential has brought is not there
+   */
+  inner(url: string, credential: Credential | null, apart?: boolean): Mirror;
   /** Ends what is done in the background. Fetches end by their own signals. */
   close(): Promise<void>;
 }
@@ -191,16 +195,17 @@ class BareMirror implements Mirror {
     await markDamaged(this.path);
   }
 
-  inner(url: string, credential: Credential | null): Mirror {
+  inner(url: string, credential: Credential | null, apart = false): Mirror {
     const name =
       url
         .replace(/(\.git)?\/*$/, "")
         .split(/[/:]/)
         .at(-1) ?? "";
     const id = createHash("sha256")
-      .update(JSON.stringify([url, credential]))
+      .update(JSON.stringify([url, credential, apart]))
       .digest("hex");
-    const digest = createHash("sha256").update(url).digest("hex").slice(0, 12);
+    const place = apart ? `apart ${url}` : url;
+    const digest = createHash("sha256").update(place).digest("hex").slice(0, 12);
     const slug = name
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "-")

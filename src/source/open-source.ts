@@ -21,6 +21,11 @@ export interface OpenSourceOptions {
   readonly subdirectory?: string;
   /** False: submodules are left out, as nothing of them is wanted (for reading a manifest). Default true. */
   readonly submodules?: boolean;
+  /**
+   * The commit may be anybody's: the mirror's credential is for its own repository alone, and no submodule or LFS server that the commit
+   * names is shown it. Default false.
+   */
+  readonly fork?: boolean;
   readonly modTime?: (path: string, blobId: string) => bigint;
   readonly signal: AbortSignal;
   /** Deadline of the preparation, with the submodules' fetches, in milliseconds. Default 1,800,000. */
@@ -41,7 +46,11 @@ export async function openSource(options: OpenSourceOptions): Promise<GitTree> {
     createGitTree({
       repository: mirror.path,
       commit,
-      sources: mirrorSources(mirror, commit, options.submodules ?? true, opened),
+      sources: mirrorSources(
+        { mirror, commit, fork: options.fork ?? false },
+        options.submodules ?? true,
+        opened,
+      ),
       signal,
       timeoutMs: options.timeoutMs ?? 1_800_000,
       ...(options.subdirectory === undefined ? {} : { subdirectory: options.subdirectory }),
@@ -100,7 +109,15 @@ async function* readNoting(
   }
 }
 
-function mirrorSources(mirror: Mirror, commit: string, submodules: boolean, opened: Opened): TreeSources {
+/** A commit of a mirror, and whether anybody may have written it. */
+interface Place {
+  readonly mirror: Mirror;
+  readonly commit: string;
+  readonly fork: boolean;
+}
+
+function mirrorSources(place: Place, submodules: boolean, opened: Opened): TreeSources {
+  const { mirror, commit, fork } = place;
   let guard: Promise<AddressGuard> | undefined;
   const guarded = () => {
     guard ??= createAddressGuard(mirror.remote.host);
@@ -109,17 +126,15 @@ function mirrorSources(mirror: Mirror, commit: string, submodules: boolean, open
   let objects: LfsObjects | undefined;
   return {
     submodule: async (link, signal) =>
-      submodules ? await openSubmodule(mirror, link, await guarded(), opened, signal) : undefined,
+      submodules ? await openSubmodule(place, link, await guarded(), opened, signal) : undefined,
     lfs: (pointer) => {
       if (mirror.remote.kind === "file") return besideOrigin(mirror, pointer);
       if (objects === undefined) {
-        objects = createLfsObjects(mirror.path, async () => ({
-          remote: mirror.remote,
-          credential: mirror.credential,
-          git: mirror.git,
-          configured: await configuredServer(mirror, commit),
-          guard: await guarded(),
-        }));
+        objects = createLfsObjects(mirror.path, async () => {
+          const configured = await configuredServer(mirror, commit);
+          const credential = fork && configured !== undefined ? null : mirror.credential;
+          return { remote: mirror.remote, credential, git: mirror.git, configured, guard: await guarded() };
+        });
         opened.objects.push(objects);
       }
       return objects.object(pointer);
@@ -133,7 +148,7 @@ function besideOrigin({ remote }: Mirror, pointer: LfsPointer) {
 }
 
 async function openSubmodule(
-  parent: Mirror,
+  { mirror: parent, fork }: Place,
   link: SubmoduleLink,
   guard: AddressGuard,
   opened: Opened,
@@ -143,7 +158,8 @@ async function openSubmodule(
   if (link.url === undefined) return undefined;
   try {
     const { url, credential } = placeOf(parent, link.url);
-    const mirror = parent.inner(url, credential);
+    // What the login has brought for the repository's own code is as little a fork's as the login.
+    const mirror = fork ? parent.inner(url, null, true) : parent.inner(url, credential);
     if (!(await guard.allows(mirror.remote.host))) {
       throw new GalleyError("git_failed", `${url} is an address of the agent's own machine.`, {
         hint: "Addresses in .gitmodules have to be those of other hosts.",
@@ -151,12 +167,17 @@ async function openSubmodule(
     }
     await mirror.fetch([link.commit], { signal });
     opened.submodules.push(mirror);
-    return { repository: mirror.path, sources: mirrorSources(mirror, link.commit, true, opened) };
+    const inside = { mirror, commit: link.commit, fork };
+    return { repository: mirror.path, sources: mirrorSources(inside, true, opened) };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof GalleyError)) throw error;
+    const withheld =
+      fork && parent.credential !== null && /^git_(auth_failed|repository_not_found)$/.test(error.code);
     throw new GalleyError(error.code, `The submodule ${link.path} cannot be had: ${error.message}`, {
-      hint: error.hint,
+      hint: withheld
+        ? "Submodules of a fork's code are read without the repository's login: deploy with --no-fork what you have read."
+        : error.hint,
       cause: error,
     });
   }

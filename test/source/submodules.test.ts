@@ -31,13 +31,18 @@ function commitLinks(
 
 async function open(
   url: string,
-  options: { credential?: Credential | null; subdirectory?: string; submodules?: boolean } = {},
+  options: {
+    credential?: Credential | null;
+    subdirectory?: string;
+    submodules?: boolean;
+    fork?: boolean;
+  } = {},
 ): Promise<GitTree> {
   const mirror = mirrorOf(url, { credential: options.credential ?? null });
   const commit = (await mirror.fetch(["refs/heads/main"], soon())).get("refs/heads/main") ?? "";
-  const { subdirectory, submodules } = options;
+  const { subdirectory, submodules, fork = false } = options;
   const tree = await openSource({
-    ...{ mirror, commit, ...soon() },
+    ...{ mirror, commit, fork, ...soon() },
     ...(subdirectory === undefined ? {} : { subdirectory }),
     ...(submodules === undefined ? {} : { submodules }),
   });
@@ -130,6 +135,39 @@ test("what one repository's credential fetched is not there for another one that
   await expect(openSource({ mirror, commit: evil, ...soon() })).rejects.toMatchObject({
     code: "git_auth_failed",
   });
+});
+
+test("a fork's submodules are read without the repository's login, and not from what it has brought before", async () => {
+  const lib = origin("acme/private");
+  const secret = lib.commit("refs/heads/main", { secret: "s" });
+  const open_ = origin("acme/open");
+  const shown = open_.commit("refs/heads/main", { public: "p" });
+  const server = await serve({
+    before: (request, response) => {
+      const pair = Buffer.from(`${user.name}:${user.password}`).toString("base64");
+      if (request.url?.includes("/open.git") || request.headers.authorization === `Basic ${pair}`)
+        return false;
+      response.writeHead(401, { "www-authenticate": "Basic" }).end();
+      return true;
+    },
+  });
+  const source = origin("acme/shop");
+  const url = `${server.url}/acme/shop.git`;
+  commitLinks(source, {}, [["p", "../private.git", secret]]);
+  expect(await contentOf(await open(url, { credential: token }))).toMatchObject({ "p/secret": "s" });
+  await expect(open(url, { credential: token, fork: true })).rejects.toMatchObject({
+    code: "git_auth_failed",
+    hint: expect.stringContaining("--no-fork"),
+  });
+  // The repository itself is read with it, and what everybody may read is there.
+  commitLinks(source, {}, [["o", "../open.git", shown]]);
+  const asked = server.requests.length;
+  expect(await contentOf(await open(url, { credential: token, fork: true }))).toMatchObject({
+    "o/public": "p",
+  });
+  const seen = server.requests.slice(asked).filter(({ line }) => line.includes("/open.git"));
+  expect(seen.map(({ authorization }) => authorization)).toEqual(seen.map(() => undefined));
+  expect(seen.length).toBeGreaterThan(0);
 });
 
 test("an ssh address on the repository's own host is read over its https, which the token is for", async () => {
