@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { GalleyError } from "../src/errors/index.js";
 import { listBuildRecords } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
@@ -44,6 +44,7 @@ export async function exportCaches(options: MoveOptions & { readonly repoKey: st
     });
   const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
   return await withLock(places.lock, signal, async () => {
+    await removeLeftovers(file);
     const mounts = (await listStoredMounts(join(places.directory, "mounts"))).map(({ stored }) => stored);
     const layers = await listStoredLayers(places);
     const chunks = chunkStore(places.chunks);
@@ -102,6 +103,15 @@ export async function exportCaches(options: MoveOptions & { readonly repoKey: st
     }
     return { repo: repoKey, mounts: mounts.length, layers: layers.length, builds: builds.length, bytes: all };
   });
+}
+
+/** What an export to this file has left that was killed. There is one at a time of a repository. */
+async function removeLeftovers(file: string): Promise<void> {
+  const folder = dirname(file);
+  const start = `${basename(file)}.`;
+  for (const name of await readdir(folder).catch(() => []))
+    if (name.startsWith(start) && /^[0-9a-f]{12}\.tmp$/.test(name.slice(start.length)))
+      await rm(join(folder, name), { force: true });
 }
 
 async function write(

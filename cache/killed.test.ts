@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,8 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chunkStore } from "./chunks.js";
 import { collect } from "./collect.js";
+import { exportCaches } from "./export-caches.js";
+import { importCaches } from "./import-caches.js";
 import { showRepository } from "./inspect.js";
 import { storedMounts } from "./kept-mounts.js";
 import { cachePlaces } from "./places.js";
@@ -28,14 +30,19 @@ beforeAll(async () => {
       resolveDir: fileURLToPath(new URL(".", import.meta.url)),
       contents: `
         import { collect } from "./collect.js";
+        import { exportCaches } from "./export-caches.js";
         import { storedMounts } from "./kept-mounts.js";
         import { cachePlaces } from "./places.js";
         import { refreshIndex } from "./repository-index.js";
         const { signal } = new AbortController();
-        const [what, data] = process.argv.slice(2);
+        const [what, data, file] = process.argv.slice(2);
         const said = () => process.stdout.write("one\\n");
+        let left = 3;
+        // Then it waits to be killed.
+        const onProgress = () => said() && --left > 0 || Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
         const keepers = [storedMounts(data)];
         if (what === "collect") await collect({ keepers, budget: 0, share: 0, signal, onRemoved: said });
+        else if (what === "export") await exportCaches({ dataDirectory: data, repoKey: "a", file, onProgress, signal });
         else for (;;) await refreshIndex(cachePlaces(data, "a"), signal).then(said);`,
     },
     bundle: true,
@@ -67,8 +74,8 @@ async function dataDirectoryOf(mounts: number): Promise<string> {
 }
 
 /** Runs the child until it has done something so often, and kills it then, wherever it is. */
-async function killAfter(times: number, what: string, data: string): Promise<void> {
-  const child = spawn(process.execPath, [script, what, data], { stdio: ["ignore", "pipe", "inherit"] });
+async function killAfter(times: number, what: string, data: string, file = ""): Promise<void> {
+  const child = spawn(process.execPath, [script, what, data, file], { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit");
   let seen = 0;
   for await (const text of child.stdout) {
@@ -109,3 +116,23 @@ test.each([1, 4])(
     expect(await refreshIndex(cachePlaces(data, "a"), signal)).toMatchObject({ mounts: before.mounts });
   },
 );
+
+test("Killed while it writes a file for another host, an export leaves the file that was there before, half a one that no import takes, and nothing that the next one does not remove.", async () => {
+  const data = await dataDirectoryOf(6);
+  const to = await mkdtemp(join(folder, "to-"));
+  const out = await mkdtemp(join(folder, "out-"));
+  const file = join(out, "caches.tar");
+  const about = { dataDirectory: data, repoKey: "a", file, onProgress: () => {}, signal };
+  await exportCaches(about);
+  const before = await readFile(file);
+  await killAfter(3, "export", data, file);
+  expect(await readFile(file)).toEqual(before);
+  const [half = "", ...others] = (await readdir(out)).filter((name) => name !== "caches.tar");
+  expect([half !== "", others]).toEqual([true, []]);
+  const arrive = (path: string) => importCaches({ ...about, dataDirectory: to, file: path });
+  await expect(arrive(join(out, half))).rejects.toMatchObject({ code: "invalid_request" });
+  await mkdir(join(out, "caches.tar.other"));
+  await exportCaches(about);
+  expect((await readdir(out)).sort()).toEqual(["caches.tar", "caches.tar.other"]);
+  expect(await arrive(file)).toMatchObject({ mounts: 6 });
+});
