@@ -15,7 +15,9 @@ import type { Keeper } from "./kept.js";
 import { storedLayers } from "./kept-layers.js";
 import { storedMounts } from "./kept-mounts.js";
 import { mountRecords } from "./kept-records.js";
+import { cachePlaces } from "./places.js";
 import { pruneKept } from "./prune.js";
+import { listRegistryLayers, type RegistryLayers } from "./registry-record.js";
 import { type Verified, verifyStored } from "./verify.js";
 
 export interface AnswerOptions {
@@ -95,8 +97,8 @@ async function explain(dataDirectory: string, id: string): Promise<unknown> {
       hint: "`galley cache show REPO` lists the builds that are remembered: the last 200 of a repository.",
     });
   const { repo, previous, steps } = found;
-  const { restored, took } = found.build;
-  return { repo, build: id, previous, restored, took, steps };
+  const { restored, layers = [], registry = [], took } = found.build;
+  return { repo, build: id, previous, restored, layers, registry, took, steps };
 }
 
 async function usage(options: AnswerOptions): Promise<unknown> {
@@ -117,11 +119,32 @@ async function usage(options: AnswerOptions): Promise<unknown> {
       mirrors: repositories.reduce((sum, { mirrorBytes }) => sum + mirrorBytes, 0),
       budget,
       engine,
+      registry: await inRegistries(
+        dataDirectory,
+        repositories.map(({ repoKey }) => repoKey),
+      ),
       images: (await options.images?.(new Set(repositories.map(({ repoKey }) => repoKey)), signal)) ?? null,
     };
   } finally {
     client.close();
   }
+}
+
+/** Null where nothing has gone to one from here. */
+async function inRegistries(dataDirectory: string, repoKeys: readonly string[]): Promise<unknown> {
+  const stored: RegistryLayers[] = [];
+  for (const repo of repoKeys) stored.push(...(await listRegistryLayers(cachePlaces(dataDirectory, repo))));
+  if (stored.length === 0) return null;
+  const inline = stored.filter(({ mode }) => mode === "inline").length;
+  return {
+    services: stored.length,
+    inline,
+    lastAt:
+      stored
+        .map(({ storedAt }) => storedAt)
+        .sort()
+        .at(-1) ?? null,
+  };
 }
 
 async function verify({ dataDirectory, signal, onProgress }: AnswerOptions): Promise<unknown> {

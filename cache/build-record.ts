@@ -31,6 +31,8 @@ export interface CacheBuildRecord {
   readonly restored: readonly string[];
   /** Scopes whose stored layers it was given. Absent in records of before there were any. */
   readonly layers?: readonly string[];
+  /** Names in a registry whose layers it was given. */
+  readonly registry?: readonly string[];
   /** The scope that keeps the layers of its own. */
   readonly layerScope?: string;
 }

@@ -1,25 +1,28 @@
-import {
-  type BuildGraph,
-  type BuildKitClient,
-  BuildKitError,
-  type ContextTree,
-  type SessionService,
-  type SolveStatus,
+import type {
+  BuildGraph,
+  BuildKitClient,
+  ContextTree,
+  SessionService,
+  SolveStatus,
 } from "../src/buildkit/index.js";
+import { abortAfter, orAborted } from "../src/errors/index.js";
+import { AtRest } from "./at-rest.js";
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
 import { createCollection } from "./collection.js";
 import { noteImageUses } from "./image-uses.js";
 import { keepMount } from "./keep-mount.js";
 import type { Keeper, Removed } from "./kept.js";
 import { mountRecords } from "./kept-records.js";
-import { exportLayers } from "./layer-export.js";
-import { importLayers, type LayerImports, noLayers } from "./layer-import.js";
+import { importLayers, type LayerImports, noLayers, stillThere } from "./layer-import.js";
 import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
+import { Newest } from "./newest.js";
 import { type CachePlaces, cachePlaces } from "./places.js";
+import { isRegistryFailure, type LayerRegistry, registryLayers } from "./registry-layers.js";
 import { refreshIndex } from "./repository-index.js";
 import { restoreMounts } from "./restore-mounts.js";
 import { type CacheScope, inUse, requireOwnMounts } from "./scope.js";
 import { stepInputs } from "./step-inputs.js";
+import { createStoring } from "./storing.js";
 import { Turns } from "./turns.js";
 
 export interface CachesOptions {
@@ -39,6 +42,8 @@ export interface CachesOptions {
   readonly now: () => number;
   /** Milliseconds from the end of a build to the collection of all kinds, at most one in that time. Default: a minute. */
   readonly collectAfterMs?: number;
+  /** Milliseconds for which layers wait to be stored until nothing of their repository is being built. Default: five minutes. */
+  readonly restMs?: number;
 }
 
 export interface CacheLog {
@@ -58,6 +63,8 @@ export interface BeginOptions {
   readonly auth: SessionService;
   /** False: nothing is restored; what the build makes is stored all the same. */
   readonly useCache: boolean;
+  /** Where layers go besides, and come from when none are stored here. */
+  readonly registry?: LayerRegistry | undefined;
   /** A sentence for whoever follows the build. */
   readonly note: (text: string) => void;
   readonly signal: AbortSignal;
@@ -67,6 +74,8 @@ export interface BeginOptions {
 export interface BuildCaches {
   /** Stored layers for the solve, where the engine has lost what they hold. They stay until `end`. Rejects with the build's signal only. */
   layers(): Promise<LayerImports>;
+  /** Whether a build may have failed for the layers of a registry that it was given: it is to be tried once more without. */
+  withoutRegistry(error: unknown): boolean;
   /** Before the first step: refuses other repositories' mounts, and fills what is gone from what was stored. @throws GalleyError forbidden */
   onGraph(graph: BuildGraph): Promise<void>;
   onStatus(status: SolveStatus): void;
@@ -74,9 +83,9 @@ export interface BuildCaches {
    * Resolves when the context is needed no more: nobody should wait for that who has something to do with what was built. What follows
    * happens behind the caller's back, see `settled`. Never rejects.
    *
-   * @param built the name of what the engine keeps of the context; undefined where nothing was built
+   * @param built the name of what the engine keeps of the context, and the id of the image; undefined where nothing was built
    */
-  end(built: { readonly sharedKey: string } | undefined): Promise<void>;
+  end(built: { readonly sharedKey: string; readonly imageId?: string } | undefined): Promise<void>;
 }
 
 /** All caches of a data directory, as one process uses them. */
@@ -95,9 +104,12 @@ export interface Caches {
   settled(): Promise<void>;
   /** Removes about so many bytes, used longest ago: of what is stored, then of what the engine holds for us. Never rejects. */
   makeRoom(bytes: number): Promise<void>;
-  /** Gives up what is left to do. */
+  /** Writes down what ended builds have used, and gives up what else is left to do. */
   close(): Promise<void>;
 }
+
+/** Milliseconds that what is to be written down gets when the process ends. */
+const notesMs = 5_000;
 
 export function openCaches(options: CachesOptions): Caches {
   const { dataDirectory, log, now } = options;
@@ -106,7 +118,17 @@ export function openCaches(options: CachesOptions): Caches {
   const busy = new Map<string, number>();
   const waiting = new Map<string, (() => Promise<void>)[]>();
   const filling = new Turns();
+  const newest = new Newest();
   let last: Promise<void> = Promise.resolve();
+  /** What is written down of ended builds: it takes no time, and is not given up. */
+  const notes = new Set<Promise<void>>();
+  /** What is stored of layers, and waits for that. */
+  const stores = new Set<Promise<void>>();
+  /**
+   * BuildKit joins the steps of all that it solves at the same time. A graph that is solved once more beside another build of its repository is joined
+   * with that one's, whose results are known by other keys, and what stands behind them is not found any more.
+   */
+  const rest = new AtRest((repo) => inUse([...busy.keys()], repo, "base"), options.restMs ?? 5 * 60_000);
 
   const later = (what: string, work: () => Promise<void>) => {
     last = last.then(async () => {
@@ -119,6 +141,22 @@ export function openCaches(options: CachesOptions): Caches {
     });
     return last;
   };
+  const writeDown = (what: string, work: () => Promise<void>) => {
+    const note = work()
+      .catch((error: unknown) => {
+        if (!over.signal.aborted) log.warn({ error: (error as Error).message }, `${what} failed`);
+      })
+      .finally(() => notes.delete(note));
+    notes.add(note);
+  };
+  const registries = registryLayers({
+    onAway: (registry, error) =>
+      log.warn(
+        { registry, error: error.message },
+        "layers neither go to the registry nor come from it for some minutes",
+      ),
+    now,
+  });
   const collection = createCollection({
     ...options,
     engine: [mountRecords(options), ...(options.keepers ?? [])],
@@ -138,10 +176,11 @@ export function openCaches(options: CachesOptions): Caches {
       void later("collecting what is kept", () => collection.all(over.signal));
     }, options.collectAfterMs ?? 60_000).unref();
   };
-  const leave = (namespace: string) => {
+  const leave = ({ namespace, repoKey }: CacheScope) => {
     const left = (busy.get(namespace) ?? 1) - 1;
     if (left > 0) return void busy.set(namespace, left);
     busy.delete(namespace);
+    rest.left(repoKey);
     for (const work of waiting.get(namespace)?.splice(0) ?? []) void later("storing cache mounts", work);
     waiting.delete(namespace);
   };
@@ -159,34 +198,11 @@ export function openCaches(options: CachesOptions): Caches {
     }
     await tidy(places);
   };
-  const storeLayers = async (
-    kept: Omit<Parameters<typeof exportLayers>[0], "client" | "signal" | "share" | "now">,
-  ) => {
-    const { signal } = over;
-    const client = await options.connect(signal);
-    try {
-      const store = () => exportLayers({ ...options, ...kept, client, signal });
-      const stored = await store().catch((error: unknown) => {
-        // BuildKit reads a context once for all builds that want it at that moment, from any of them: that one may end, and close it.
-        const again = error instanceof BuildKitError && error.code !== "disk_full" && !signal.aborted;
-        if (again) return store();
-        throw error;
-      });
-      if (!stored) return;
-      const bytes = stored.blobs.reduce((sum, { size }) => sum + size, 0);
-      log.info(
-        { repo: kept.scope.repoKey, service: stored.service, scope: stored.scope, bytes },
-        "stored layers",
-      );
-    } finally {
-      client.close();
-    }
-    await tidy(kept.places);
-  };
   const tidy = async (places: CachePlaces) => {
     await refreshIndex(places, over.signal);
     await collection.stored(over.signal);
   };
+  const storing = createStoring({ ...options, registries, tidy, signal: over.signal });
 
   return {
     begin(build) {
@@ -203,11 +219,24 @@ export function openCaches(options: CachesOptions): Caches {
       let ended = false;
       return {
         async layers() {
-          if (!build.useCache) return layers;
           const signal = AbortSignal.any([build.signal, over.signal]);
+          const { registry } = build;
           try {
-            layers = await importLayers({ ...build, places, signal });
-            if (layers.scopes.length > 0) note(`stored layers are at hand: ${layers.scopes.join(", ")}`);
+            if (registry)
+              layers = {
+                ...layers,
+                exports: await registries.exportsOf({ ...build, registry, places }, signal),
+              };
+            if (!build.useCache) return layers;
+            const found = await importLayers({ ...build, places, signal });
+            if (found === stillThere) return layers;
+            layers = { ...found, exports: layers.exports };
+            if (found.scopes.length > 0) note(`stored layers are at hand: ${found.scopes.join(", ")}`);
+            else if (registry) {
+              const given = await registries.importsOf({ ...build, registry, places }, note, signal);
+              if (given.refs.length > 0) note(`layers are at hand in a registry: ${given.refs.join(", ")}`);
+              layers = { ...layers, ...given };
+            }
           } catch (error) {
             build.signal.throwIfAborted();
             const why = (error as Error).message;
@@ -248,14 +277,29 @@ export function openCaches(options: CachesOptions): Caches {
           }
         },
         onStatus: (status) => watch.status(status),
+        withoutRegistry(error) {
+          const { registry } = build;
+          const blamed =
+            registry !== undefined &&
+            layers.refs.length > 0 &&
+            !build.signal.aborted &&
+            isRegistryFailure(error, registry);
+          if (!blamed) return false;
+          registries.leaveAlone(registry, error as Error);
+          note(
+            `the registry's layers could not be read, and the build goes on without them: ${(error as Error).message}`,
+          );
+          layers = { ...layers, refs: [], entries: [] };
+          return true;
+        },
         async end(built) {
           if (ended) return;
           ended = true;
-          let stored: Promise<void> | undefined;
+          const own: Promise<void>[] = [];
           const whole = graph;
           if (whole && inputs) {
             const known = inputs;
-            void later("recording a build", async () => {
+            writeDown("recording a build", async () => {
               const record: CacheBuildRecord = {
                 v: 1,
                 id: build.build,
@@ -267,22 +311,37 @@ export function openCaches(options: CachesOptions): Caches {
                 steps: watch.records(whole, await known, (id) => withoutNamespace(id, scope)),
                 restored,
                 layers: layers.scopes,
+                registry: layers.refs,
                 layerScope: scope.layers.own,
               };
               await writeBuildRecord(places.builds, record);
               await refreshIndex(places, over.signal);
             });
+            const ran = whole.steps.some(({ digest }) => watch.ran(digest));
+            const put = (kind: string, what: string, work: (keys: readonly string[]) => Promise<void>) => {
+              const name = [kind, scope.repoKey, scope.layers.own, build.service].join("\0");
+              const keyed = async () => work([...(await known).values()].map(({ key }) => key));
+              const queued = async (turn: () => Promise<void>) => {
+                await rest.wait(scope.repoKey);
+                await later(what, turn);
+              };
+              const stored = newest.put(name, keyed, queued).finally(() => stores.delete(stored));
+              stores.add(stored);
+              own.push(stored);
+            };
             if (built && options.share > 0)
-              stored = later("storing layers", async () =>
-                storeLayers({
-                  ...build,
-                  ...built,
-                  graph: whole,
-                  places,
-                  keys: [...(await known).values()].map(({ key }) => key),
-                  imported: layers.entries,
-                  changed: whole.steps.some(({ digest }) => watch.ran(digest)),
-                  began,
+              put("layers", "storing layers", (keys) =>
+                storing.layers({
+                  ...{ ...build, ...built, graph: whole, places, keys },
+                  ...{ imported: layers.entries, changed: ran, began },
+                }),
+              );
+            const { registry } = build;
+            if (built && registry && scope.registry.own !== undefined)
+              put("registry", "storing layers in the registry", (keys) =>
+                storing.registry({
+                  ...{ ...build, ...built, registry, graph: whole, places, keys },
+                  ...{ refs: layers.refs, inline: layers.exports.length > 0, changed: ran, began },
                 }),
               );
             const changed =
@@ -294,15 +353,15 @@ export function openCaches(options: CachesOptions): Caches {
             if (changed.length > 0)
               waiting.set(namespace, [...(waiting.get(namespace) ?? []), () => store(changed, whole, build)]);
           }
-          leave(namespace);
+          leave(scope);
           collectLater();
-          await Promise.all([inputs?.catch(() => {}), layers.close().catch(() => {}), stored]);
+          await Promise.all([inputs?.catch(() => {}), layers.close().catch(() => {}), ...own]);
         },
       };
     },
     usedImages(use) {
       const at = new Date(now()).toISOString();
-      void later("noting which images are used", () =>
+      writeDown("noting which images are used", () =>
         noteImageUses(dataDirectory, { ...use, at }, over.signal),
       );
     },
@@ -311,9 +370,9 @@ export function openCaches(options: CachesOptions): Caches {
       await last;
     },
     async settled() {
-      for (let seen: unknown; seen !== last; ) {
+      for (let seen: unknown; seen !== last || notes.size + stores.size > 0; ) {
         seen = last;
-        await last;
+        await Promise.all([last, ...notes, ...stores]);
       }
     },
     async makeRoom(bytes) {
@@ -323,9 +382,11 @@ export function openCaches(options: CachesOptions): Caches {
       await last;
     },
     async close() {
-      over.abort();
       clearTimeout(due);
-      await last;
+      await orAborted(Promise.all(notes), abortAfter(notesMs)).catch(() => {});
+      over.abort();
+      rest.close();
+      await Promise.all([last, ...notes, ...stores]);
     },
   };
 }

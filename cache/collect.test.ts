@@ -61,6 +61,27 @@ test("A repository above its share loses its own, and no other repository pays f
   expect(mounts.removed).toEqual(["g2"]);
 });
 
+test("A fork pushes out nobody but forks, however recently it has used what it left; what is asked to go by age goes by age.", async () => {
+  const fork = { scope: "fork-pr-7" };
+  const full = () => [
+    here(item("a", "base1", 1), item("a", "fork8", 8, fork), item("a", "fork9", 9, fork)),
+    here(item("b", "other2", 2)),
+  ];
+  const over = async (limits: {
+    readonly budget: number;
+    readonly share: number;
+    readonly before?: string;
+  }) => {
+    const mounts = keeper(full());
+    await collect({ ...{ keepers: [mounts], signal }, ...limits });
+    return mounts.removed;
+  };
+  expect(await over({ budget: 1e9, share: 250 })).toEqual(["fork8"]);
+  expect(await over({ budget: 250, share: 1e9 })).toEqual(["fork8", "fork9"]);
+  expect(await over({ budget: 1e9, share: 50 })).toEqual(["fork8", "fork9", "base1", "other2"]);
+  expect(await over({ budget: 1e9, share: 1e9, before: day(2) })).toEqual(["base1"]);
+});
+
 test("What turns out to be in use stays, and something else goes in its place; of that which a build may use nothing goes.", async () => {
   const mounts = keeper(
     [here(item("a", "busy", 1), item("a", "taken", 2), item("a", "free", 3))],

@@ -50,7 +50,7 @@ export async function collect(
     const { item, why } = going;
     const { kind, repo, name, what, scope } = item;
     const here = left.get(`${kind} ${repo}`);
-    const keeper = kind === "mirror" ? undefined : byKind.get(kind);
+    const keeper = kind === "mirror" || kind === "registry" ? undefined : byKind.get(kind);
     staying.add(item);
     if (!here || !keeper) continue;
     let freed: number | undefined;

@@ -7,4 +7,5 @@ export { hasBusybox } from "./helper.js";
 export { type ImageUse, readImageUses } from "./image-uses.js";
 export { importCaches } from "./import-caches.js";
 export type { Keeper, Kept, Removed } from "./kept.js";
+export type { LayerRegistry } from "./registry-layers.js";
 export { cacheScope } from "./scope.js";

@@ -6,6 +6,7 @@ import { type EngineKept, readEngineKept } from "./engine-kept.js";
 import type { Kept, KeptHere } from "./kept.js";
 import { keptLayers } from "./kept-layers.js";
 import { mountsOf } from "./kept-mounts.js";
+import { keptInRegistry } from "./kept-registry.js";
 import { type LayerBlob, layerBytes, readStoredLayers } from "./layer-store.js";
 import { mountRecord } from "./mount-record.js";
 import { cachePlaces } from "./places.js";
@@ -56,12 +57,14 @@ export async function showRepository(dataDirectory: string, repoKey: string): Pr
   if (index) {
     const engine = await readEngineKept(dataDirectory);
     const kept = engine?.kept.filter(({ repo }) => repo === repoKey) ?? [];
-    return await whole(
+    const shown = await whole(
       dataDirectory,
       index,
       engine && { at: engine.at, kept },
       await keptLayers(dataDirectory, repoKey),
     );
+    const elsewhere = await keptInRegistry(cachePlaces(dataDirectory, repoKey), repoKey);
+    return { ...shown, kept: [...shown.kept, ...elsewhere] };
   }
   throw new GalleyError("not_found", `Nothing is kept for a repository ${JSON.stringify(repoKey)}.`, {
     hint: "`galley cache ls` lists those that there are.",

@@ -1,10 +1,13 @@
-/** Kinds of what is kept for a repository and can be removed. `mirror` is listed beside them and never collected: it costs a clone. */
+/**
+ * Kinds of what is kept for a repository and can be removed. `mirror` is listed beside them and never collected: it costs a clone; and so is
+ * `registry`, which is elsewhere.
+ */
 export const keptKinds = ["mount", "layers", "record", "image"] as const;
 export type KeptKind = (typeof keptKinds)[number];
 
 /** Something that is kept for a repository, whatever its kind. */
 export interface Kept {
-  readonly kind: KeptKind | "mirror";
+  readonly kind: KeptKind | "mirror" | "registry";
   readonly repo: string;
   /** Names it in commands; unique among those of its repository. */
   readonly name: string;

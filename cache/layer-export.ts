@@ -5,9 +5,9 @@ import type {
   ContextTree,
   SessionService,
   SolvedAgain,
-  SolveStatus,
 } from "../src/buildkit/index.js";
 import { GalleyError, withDeadline } from "../src/errors/index.js";
+import { recordsOf, sameKeys } from "./layer-records.js";
 import {
   blobsOf,
   readStoredLayers,
@@ -18,6 +18,7 @@ import {
 import type { CachePlaces } from "./places.js";
 import { withLock } from "./repository-lock.js";
 import type { CacheScope } from "./scope.js";
+import { solveAgain } from "./solve-again.js";
 
 export interface LayerExportOptions {
   readonly client: BuildKitClient;
@@ -60,20 +61,14 @@ const limitMs = 15 * 60_000;
 export async function exportLayers(options: LayerExportOptions): Promise<StoredLayers | undefined> {
   const { client, graph, scope, service, build, places, share, keys, changed, began, now } = options;
   const signal = withDeadline(options.signal, limitMs);
-  // A context of another name is nothing that can be served here.
-  if (
-    !graph.again ||
-    graph.steps.some(({ source }) => source?.startsWith("local://") && source !== "local://context")
-  )
-    return undefined;
-  if (!(await client.features(signal)).cacheExport) return undefined;
-  const { again } = graph;
+  const again = solvableAgain(graph);
+  if (!again || !(await client.features(signal)).cacheExport) return undefined;
   const { own } = scope.layers;
   return await withLock(places.lock, signal, async () => {
     const before = await readStoredLayers(places.layersOf(own, service));
     if (!changed && before && sameKeys(before.keys, keys)) return undefined;
     try {
-      const manifest = await solveAgain(options, again, signal);
+      const manifest = await exportOnce(options, again, signal);
       const blobs = await blobsOf(places.layers, manifest);
       if (blobs === undefined)
         throw new GalleyError(
@@ -89,7 +84,7 @@ export async function exportLayers(options: LayerExportOptions): Promise<StoredL
         storedAt: new Date(now()).toISOString(),
         manifest,
         blobs,
-        records: await recordsOf(options, began),
+        records: await recordsOf(client, options.graph, began, signal),
         keys,
       };
       await writeStoredLayers(places, stored);
@@ -101,14 +96,20 @@ export async function exportLayers(options: LayerExportOptions): Promise<StoredL
   });
 }
 
-async function solveAgain(
-  { client, places, auth, share, imported, tree, sharedKey }: LayerExportOptions,
-  { definition, runs }: SolvedAgain,
+/** Undefined for a graph of several results, and for a context of another name: that is nothing that can be served here. */
+export function solvableAgain({ again, steps }: BuildGraph): SolvedAgain | undefined {
+  const foreign = steps.some(({ source }) => source?.startsWith("local://") && source !== "local://context");
+  return foreign ? undefined : again;
+}
+
+async function exportOnce(
+  options: LayerExportOptions,
+  again: SolvedAgain,
   signal: AbortSignal,
 ): Promise<string> {
-  const stop = new AbortController();
+  const { places, share } = options;
   const store = { path: places.layers, writable: true, most: share };
-  const own: CacheEntry = {
+  const to: CacheEntry = {
     type: "local",
     attrs: {
       dest: storeName,
@@ -119,59 +120,15 @@ async function solveAgain(
     },
   };
   try {
-    const { exporterResponse } = await client.solve({
-      frontend: null,
-      internal: true,
-      definition,
-      trees: { context: tree },
-      sharedKey,
-      stores: { [`local:${storeName}`]: store },
-      cacheImports: imported,
-      cacheExports: [own],
-      services: [auth],
-      onStatus: ({ vertexes }: SolveStatus) => {
-        if (
-          vertexes.some(
-            (step) => runs.has(step.digest) && step.started !== undefined && !step.completed && !step.cached,
-          )
-        )
-          stop.abort(new GalleyError("conflict", "BuildKit has forgotten the build already."));
-      },
-      signal: AbortSignal.any([signal, stop.signal]),
-    });
-    const { digest } = Object(JSON.parse(exporterResponse["cache.manifest"] ?? "null")) as {
-      digest?: unknown;
-    };
+    const stores = { [`local:${storeName}`]: store };
+    const response = await solveAgain(again, { ...options, stores, to, signal });
+    const { digest } = Object(JSON.parse(response["cache.manifest"] ?? "null")) as { digest?: unknown };
     return String(digest);
   } catch (error) {
     if (String((error as Error).message).includes("bytes that this store takes")) throw tooLarge(share);
-    throw stop.signal.aborted ? stop.signal.reason : error;
+    throw error;
   }
 }
-
-/**
- * The records of this build's results, with those of builds beside it. None where a step's result came from stored layers: the engine
- * keeps what it was given, but finds it for nothing else than the very same build.
- */
-async function recordsOf({ client, graph, signal }: LayerExportOptions, began: number): Promise<string[]> {
-  const all = await client.diskUsage({ filter: ["type==regular"], signal });
-  const used = all.filter(({ lastUsedAt }) => lastUsedAt && Date.parse(lastUsedAt) >= began);
-  // BuildKit describes the result of a command by it, and others by the step's name.
-  const ofSteps = graph.steps
-    .filter(({ kind }) => kind === "exec" || kind === "file")
-    .map(({ kind, args, name }) => {
-      const what = kind === "exec" ? args.join(" ") : name;
-      return {
-        kind,
-        found: used.filter(({ description }) => description.includes(what)).map(({ id }) => id),
-      };
-    });
-  const known = ofSteps.every(({ kind, found }) => kind === "file" || found.length > 0);
-  return known ? [...new Set(ofSteps.flatMap(({ found }) => found))] : [];
-}
-
-const sameKeys = (a: readonly string[], b: readonly string[]) =>
-  a.length === b.length && a.every((key) => b.includes(key));
 
 const tooLarge = (share: number) =>
   new GalleyError(

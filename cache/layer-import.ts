@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildKitClient, CacheEntry, ContentDirectory } from "../src/buildkit/index.js";
 import { storeName } from "./layer-export.js";
+import { lostOnes } from "./layer-records.js";
 import {
   blobPath,
   isSoundBlob,
@@ -21,6 +22,10 @@ export interface LayerImports {
   readonly stores: Readonly<Record<string, ContentDirectory>>;
   /** Names of the scopes that they come from. */
   readonly scopes: readonly string[];
+  /** Names in a registry that they come from. */
+  readonly refs: readonly string[];
+  /** What the build's own solve exports. */
+  readonly exports: readonly CacheEntry[];
   /** Keys of the steps that will not run for it. */
   readonly keys: ReadonlySet<string>;
   close(): Promise<void>;
@@ -39,12 +44,17 @@ export const noLayers: LayerImports = {
   entries: [],
   stores: {},
   scopes: [],
+  refs: [],
+  exports: [],
   keys: new Set(),
   close: async () => {},
 };
 
+/** The engine has what is stored. */
+export const stillThere: LayerImports = { ...noLayers };
+
 /**
- * Finds the stored layers that an engine has lost: whoever still has the records of what was stored is given nothing, and where nothing is
+ * Finds the stored layers that an engine has lost; `stillThere` when it has all that is stored: whoever still has the records of what was stored is given nothing, and where nothing is
  * stored nothing is asked. They are read once from end to end, as a damaged one would end the build; and they stay for as long as it runs,
  * whatever is removed meanwhile.
  */
@@ -55,7 +65,7 @@ export async function importLayers(options: LayerImportOptions): Promise<LayerIm
   const { localCacheImport, store } = await client.features(signal);
   if (!localCacheImport) return noLayers;
   const lost = await lostOnes(stored, client, signal);
-  if (lost.length === 0) return noLayers;
+  if (lost.length === 0) return stillThere;
   const reader = join(places.layers, "readers", randomBytes(8).toString("hex"));
   const close = () => rm(reader, { recursive: true, force: true });
   try {
@@ -72,6 +82,7 @@ export async function importLayers(options: LayerImportOptions): Promise<LayerIm
       return noLayers;
     }
     return {
+      ...noLayers,
       entries: sound.map(({ manifest }) => ({ type: "local", attrs: { src: storeName, digest: manifest } })),
       stores: { [`local:${storeName}`]: { path: reader, writable: false } },
       scopes: sound.map(({ scope }) => scope),
@@ -97,20 +108,6 @@ async function candidates({ places, scope, service }: LayerImportOptions): Promi
     .filter((one) => one.service === service && one.scope.startsWith("pr-"))
     .sort((a, b) => (a.storedAt < b.storedAt ? 1 : -1))
     .slice(0, 1);
-}
-
-async function lostOnes(
-  stored: readonly StoredLayers[],
-  client: BuildKitClient,
-  signal: AbortSignal,
-): Promise<StoredLayers[]> {
-  const wanted = [...new Set(stored.flatMap(({ records }) => records))];
-  // Asked for by name: BuildKit then weighs no others.
-  const filter = wanted.map((id) => `id==${id}`);
-  const there = new Set(
-    wanted.length > 0 ? (await client.diskUsage({ filter, signal })).map(({ id }) => id) : [],
-  );
-  return stored.filter(({ records }) => records.length === 0 || !records.every((id) => there.has(id)));
 }
 
 /** @returns false when they are damaged, and removed */

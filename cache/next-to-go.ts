@@ -1,4 +1,5 @@
 import type { Kept, KeptHere } from "./kept.js";
+import { isForkScope } from "./scope.js";
 
 export interface Limits {
   /** Bytes that all repositories may keep together. */
@@ -16,7 +17,9 @@ export interface Going {
 
 /**
  * What is to be removed first: what was not used since a time, then what was used longest ago of a repository that keeps more than its
- * share, then of all. Never what is in use, nor what `stays` says. Undefined when everything is within its limits, or nothing can go.
+ * share, then of all. What forks have left goes before all else, whenever it was used: whoever can open a pull request could otherwise
+ * push out what the repository has for itself. Never what is in use, nor what `stays` says. Undefined when everything is within its
+ * limits, or nothing can go.
  */
 export function nextToGo(
   kept: readonly KeptHere[],
@@ -31,19 +34,20 @@ export function nextToGo(
     ofRepository.set(here.repo, (ofRepository.get(here.repo) ?? 0) + bytes);
   }
   const isOver = (repo: string) => (ofRepository.get(repo) ?? 0) > share;
-  let oldest: Kept | undefined;
-  let oldestOver: Kept | undefined;
+  let stale: Kept | undefined;
+  let first: Kept | undefined;
+  let firstOver: Kept | undefined;
   for (const { items } of kept)
     for (const item of items) {
       if (item.inUse || stays(item)) continue;
-      if (oldest === undefined || isOlder(item, oldest)) oldest = item;
-      if (isOver(item.repo) && (oldestOver === undefined || isOlder(item, oldestOver))) oldestOver = item;
+      if (stale === undefined || isOlder(item, stale)) stale = item;
+      if (first === undefined || goesBefore(item, first)) first = item;
+      if (isOver(item.repo) && (firstOver === undefined || goesBefore(item, firstOver))) firstOver = item;
     }
-  if (oldest && before !== undefined && oldest.lastUsedAt < before)
-    return { item: oldest, why: `not used since ${before}` };
-  if (oldestOver) return { item: oldestOver, why: `its repository keeps more than ${share} bytes` };
-  if (oldest && total > budget)
-    return { item: oldest, why: `all repositories keep more than ${budget} bytes` };
+  if (stale && before !== undefined && stale.lastUsedAt < before)
+    return { item: stale, why: `not used since ${before}` };
+  if (firstOver) return { item: firstOver, why: `its repository keeps more than ${share} bytes` };
+  if (first && total > budget) return { item: first, why: `all repositories keep more than ${budget} bytes` };
   return undefined;
 }
 
@@ -58,3 +62,6 @@ export function movableBytes(kept: readonly KeptHere[]): number {
 /** Of two that were used at the same time the larger one goes first: fewer have to. */
 const isOlder = (a: Kept, b: Kept) =>
   a.lastUsedAt < b.lastUsedAt || (a.lastUsedAt === b.lastUsedAt && a.size > b.size);
+
+const goesBefore = (a: Kept, b: Kept) =>
+  isForkScope(a.scope) === isForkScope(b.scope) ? isOlder(a, b) : isForkScope(a.scope);

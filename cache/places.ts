@@ -23,6 +23,9 @@ export interface CachePlaces {
   mounts(scope: string): string;
   /** What a scope has stored of a service's layers. */
   layersOf(scope: string, service: string): string;
+  /** What is known of layers that went to a registry: a folder a scope. */
+  readonly registry: string;
+  registryOf(scope: string, service: string): string;
 }
 
 const safeName = /^[a-z0-9][a-z0-9._-]{0,127}$/;
@@ -36,6 +39,7 @@ export function cachePlaces(dataDirectory: string, repoKey: string): CachePlaces
   }
   const root = join(dataDirectory, "cache");
   const directory = join(root, repoKey);
+  const fileOf = (service: string) => `${safeName.test(service) ? service : mountName(service)}.json`;
   return {
     root,
     directory,
@@ -47,8 +51,9 @@ export function cachePlaces(dataDirectory: string, repoKey: string): CachePlaces
     lock: join(directory, "lock"),
     mounts: (scope) => join(directory, "mounts", scope),
     mount: (scope, id) => join(directory, "mounts", scope, `${mountName(id)}.json`),
-    layersOf: (scope, service) =>
-      join(directory, "layers", scope, `${safeName.test(service) ? service : mountName(service)}.json`),
+    layersOf: (scope, service) => join(directory, "layers", scope, fileOf(service)),
+    registry: join(directory, "registry"),
+    registryOf: (scope, service) => join(directory, "registry", scope, fileOf(service)),
   };
 }
 

@@ -6,7 +6,7 @@ const repoKey = "github.com-acme-shop-0123456789ab";
 
 test("Pull requests of a repository share its caches, whatever their number.", () => {
   const base = cacheScope({ repoKey, pr: null, fork: false });
-  const { layers: _own, hostNames, ...rest } = cacheScope({ repoKey, pr: 7, fork: false });
+  const { layers: _own, registry: _ref, hostNames, ...rest } = cacheScope({ repoKey, pr: 7, fork: false });
   expect(base).toMatchObject(rest);
   expect(base.hostNames.otherwise).toBe(hostNames.otherwise);
   expect(base.namespace).toBe(repoKey);
@@ -23,6 +23,22 @@ test("A fork reads what the base has stored, and writes where nobody else reads.
     expect(`${scope.namespace}/`.startsWith(`${fork.namespace}/`)).toBe(false);
     expect(`${fork.namespace}/`.startsWith(`${scope.namespace}/`)).toBe(false);
   }
+});
+
+test("In a registry a pull request has a ref of its own and reads the base's; a fork reads the base's and writes none.", () => {
+  expect(cacheScope({ repoKey, pr: null, fork: false }).registry).toEqual({
+    own: "base",
+    readsFrom: ["base"],
+  });
+  expect(cacheScope({ repoKey, pr: 7, fork: false }).registry).toEqual({
+    own: "pr-7",
+    readsFrom: ["pr-7", "base"],
+  });
+  for (const fork of [{ pr: 7 }, { pr: null, ref: "refs/heads/x" }])
+    expect(cacheScope({ repoKey, ...fork, fork: true }).registry).toEqual({
+      own: undefined,
+      readsFrom: ["base"],
+    });
 });
 
 test("Forks of commits that were deployed by a name are kept apart by that name.", () => {

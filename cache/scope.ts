@@ -13,6 +13,8 @@ export interface CacheScope {
   readonly readsFrom: readonly string[];
   /** The same for layers, of which each pull request keeps its own: they are those of its commit. */
   readonly layers: { readonly own: string; readonly readsFrom: readonly string[] };
+  /** The same for a registry, to which no fork writes: nobody collects what is there, and others read it. `own` undefined: nothing is written. */
+  readonly registry: { readonly own: string | undefined; readonly readsFrom: readonly string[] };
   /** What the frontend has to be given; last, so that nothing else has a say in it. */
   readonly buildArgs: Readonly<Record<string, string>>;
   /** For the solve: whose results its steps may take, and give. */
@@ -20,6 +22,9 @@ export interface CacheScope {
 }
 
 const base = "base";
+
+/** Whether the name of a scope is that of a fork. */
+export const isForkScope = (name: string): boolean => name.startsWith("fork-");
 
 /**
  * Builds of a repository share its cache mounts. Code that comes from a fork reads what the repository has stored, and writes where no other
@@ -43,13 +48,20 @@ export function cacheScope(build: {
   if (!fork) {
     const layers = of(pr === null ? base : `pr-${pr}`);
     const hostNames = hostNamesOf(repoKey);
-    return { repoKey, namespace: repoKey, ...of(base), layers, buildArgs: buildArgs(repoKey), hostNames };
+    return {
+      ...{ repoKey, namespace: repoKey, ...of(base), layers, registry: layers },
+      ...{ buildArgs: buildArgs(repoKey), hostNames },
+    };
   }
   const own = `fork-${pr === null ? `ref-${digest(ref)}` : `pr-${pr}`}`;
   // No repository key has this character, so that no repository can be given the namespace of another one's fork.
   const namespace = `${repoKey}~${own}`;
   const hostNames = hostNamesOf(namespace);
-  return { repoKey, namespace, ...of(own), layers: of(own), buildArgs: buildArgs(namespace), hostNames };
+  const registry = { own: undefined, readsFrom: [base] };
+  return {
+    ...{ repoKey, namespace, ...of(own), layers: of(own), registry },
+    ...{ buildArgs: buildArgs(namespace), hostNames },
+  };
 }
 
 /**

@@ -32,6 +32,7 @@ test("two variables are enough, the rest has the defaults of the documentation",
     maxParallelBuilds: 4,
     cacheBudget: 20 * 1024 ** 3,
     cacheShare: 10 * 1024 ** 3,
+    cacheRegistry: undefined,
     minFreeDisk: 1024 ** 3,
     defaultCpus: 1.5,
     defaultMemory: 1024 ** 3,
@@ -89,6 +90,22 @@ test("an empty variable is one that is not set", () => {
     certResolver: undefined,
     dataDirectory: "/var/lib/galley",
   });
+});
+
+test("a registry for layers is a host and a path, and nothing that a name below it would not fit behind", () => {
+  const of = (text: string) => parseAgentConfig({ ...least, GALLEY_CACHE_REGISTRY: text }).cacheRegistry;
+  expect(of("registry.example.org:5000/team/cache/")).toBe("registry.example.org:5000/team/cache");
+  expect(of("docker.io/team/cache")).toBe("docker.io/team/cache");
+  expect(of("")).toBeUndefined();
+  const wrong = [
+    "team/cache",
+    "registry.example.org",
+    "r.example/cache:tag",
+    "https://r.example/cache",
+    "r.example/Cache",
+  ];
+  for (const text of [...wrong, `r.example/${"c".repeat(100)}`])
+    expect(() => of(text), text).toThrow("GALLEY_CACHE_REGISTRY");
 });
 
 test.each([

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseReference } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 
 /** What an agent is told by its environment (DESIGN §6), checked. */
@@ -25,6 +26,8 @@ export interface AgentConfig {
   /** Bytes that stored caches may take, all together and one repository's. */
   readonly cacheBudget: number;
   readonly cacheShare: number;
+  /** `host/path` below which layers of repositories go to a registry, too; absent: to none. */
+  readonly cacheRegistry: string | undefined;
   /** Bytes of disk below which no job is taken. */
   readonly minFreeDisk: number;
   /** For services that pin none. */
@@ -64,6 +67,24 @@ const leastMemory = 6 * 1024 ** 2;
 
 function url(text: string, protocols: readonly string[]): boolean {
   return URL.canParse(text) && protocols.includes(new URL(text).protocol);
+}
+
+/** Names below it are no longer than a registry takes. */
+const longestRegistryPath = 100;
+
+/** A host, as the names of Docker Hub have none, and at least one part of a path. */
+function isRegistryPath(text: string): boolean {
+  try {
+    const { registry, repository, tag, digest } = parseReference(text);
+    return (
+      `${registry}/${repository}` === text &&
+      tag === undefined &&
+      digest === undefined &&
+      text.length <= longestRegistryPath
+    );
+  } catch {
+    return false;
+  }
 }
 
 const within = (low: number, high: number) => (value: number) => value >= low && value <= high;
@@ -189,6 +210,18 @@ const variables = {
     accepted: "a size such as 5g",
     meaning: "The same for each repository; absent: half of GALLEY_CACHE_BUDGET.",
   }),
+  GALLEY_CACHE_REGISTRY: variable(
+    z
+      .string()
+      .transform((text) => text.replace(/\/+$/, ""))
+      .refine(isRegistryPath)
+      .optional(),
+    {
+      accepted: "the host of a registry and a path, such as registry.example.org/galley-cache",
+      meaning:
+        "Layers of builds go there, too, each repository's under a name of its own, and come from there when none are stored here; with the project's login for that host. Absent: to no registry.",
+    },
+  ),
   GALLEY_MIN_FREE_DISK: variable(size, {
     accepted: "a size such as 2g; 0 to claim whatever the disk says",
     meaning:
@@ -284,6 +317,7 @@ const configSchema = z
       maxParallelBuilds: found.GALLEY_MAX_PARALLEL_BUILDS,
       cacheBudget: found.GALLEY_CACHE_BUDGET,
       cacheShare: found.GALLEY_CACHE_BUDGET_PER_REPOSITORY ?? Math.floor(found.GALLEY_CACHE_BUDGET / 2),
+      cacheRegistry: found.GALLEY_CACHE_REGISTRY,
       minFreeDisk: found.GALLEY_MIN_FREE_DISK,
       defaultCpus: found.GALLEY_DEFAULT_CPUS,
       defaultMemory: found.GALLEY_DEFAULT_MEMORY,

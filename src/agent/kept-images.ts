@@ -18,15 +18,27 @@ export interface KeptImagesOptions {
   readonly projectImages: ProjectImages;
 }
 
+const base = "base";
 const ofAgent = "sh.galley.agent";
 const ofProject = "sh.galley.project";
 const ofRepository = "sh.galley.repository";
+/** On images of forks alone. */
+const ofScope = "sh.galley.cache-scope";
 
-/** Says at an image what it is kept for. */
-export const imageLabels = (agent: string, project: { readonly id: string; readonly repoKey: string }) => ({
+/**
+ * Says at an image what it is kept for.
+ *
+ * @param scope whose builds made it: that of a fork
+ */
+export const imageLabels = (
+  agent: string,
+  project: { readonly id: string; readonly repoKey: string },
+  scope: string,
+): Readonly<Record<string, string>> => ({
   [ofAgent]: agent,
   [ofProject]: project.id,
   [ofRepository]: project.repoKey,
+  ...(scope === base ? {} : { [ofScope]: scope }),
 });
 
 /** What images take of the engine's disk, those of these repositories and others. Undefined where the engine does not say. */
@@ -78,12 +90,13 @@ export function keptImages(options: KeptImagesOptions): Keeper {
 
 export function keptImage(
   repo: string,
-  { id, names, createdAt, ownBytes }: ListedImage,
+  { id, names, labels, createdAt, ownBytes }: ListedImage,
   use: ImageUse | undefined,
   inUse: boolean,
 ): Kept {
   return {
-    ...{ kind: "image", repo, name: id, what: names.join(", ") || id, scope: "base", createdAt, inUse },
+    ...{ kind: "image", repo, name: id, what: names.join(", ") || id, createdAt, inUse },
+    scope: labels[ofScope] ?? base,
     size: ownBytes ?? 0,
     lastUsedAt: use?.at ?? createdAt,
     usedBy: use?.usedBy ?? [],

@@ -13,13 +13,15 @@ export interface RegistryLogins {
  * The project's own registry logins. Those of the machine's docker configuration are nobody's: any pull request could read with
  * them.
  *
+ * @param readOnly tokens for nothing but reading, as for a fork's code
  * @param plainHttp whether the engine takes a registry over plain http: only then may it see its login that way
  */
 export function registryLogins(
   registries: Job["registries"],
   plainHttp: (registry: string, signal: AbortSignal) => Promise<boolean>,
+  readOnly: boolean,
 ): RegistryLogins {
-  const auth = createRegistryAuth({ config: { auths: registries }, env: {}, plainHttp });
+  const auth = createRegistryAuth({ config: { auths: registries }, env: {}, plainHttp, readOnly });
   return {
     auth,
     login: async (image) => {

@@ -37,6 +37,7 @@ export interface RunnerOptions {
   readonly agent: string;
   readonly config: Pick<
     AgentConfig,
+    | "cacheRegistry"
     | "defaultCpus"
     | "defaultMemory"
     | "publicNetwork"
@@ -180,9 +181,9 @@ async function deploy(
     });
     const { manifest, addresses } = await manifestOfJob(asked, source, { onNote: note, signal });
     progress.addresses = addresses;
-    const logins = registryLogins(job.registries, async (registry, ended) =>
-      (await buildkit()).takesPlainHttp(registry, ended),
-    );
+    const plainHttp = async (registry: string, ended: AbortSignal) =>
+      (await buildkit()).takesPlainHttp(registry, ended);
+    const logins = registryLogins(job.registries, plainHttp, job.fork);
     const planned = await planServices(manifest.services, {
       docker,
       images: options.inputImages,
@@ -203,6 +204,7 @@ async function deploy(
       );
     const images = await getImages({
       ...options,
+      cacheRegistry: options.config.cacheRegistry,
       buildkit,
       emulates,
       planned,

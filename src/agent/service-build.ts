@@ -12,10 +12,12 @@ import {
 } from "../build/index.js";
 import {
   BuildEvents,
+  type BuildGraph,
   type BuildKitClient,
   BuildKitError,
   type ContextTree,
   type SolveStatus,
+  type StepSourceMap,
 } from "../buildkit/index.js";
 import type { Job } from "../bus/index.js";
 import { canonicalName, type Docker } from "../docker/index.js";
@@ -23,6 +25,7 @@ import { GalleyError } from "../errors/index.js";
 import type { ServiceBuild } from "../manifest/index.js";
 import type { JobSource } from "./job-source.js";
 import { imageLabels } from "./kept-images.js";
+import { layerRegistry } from "./layer-registry.js";
 import type { RegistryLogins } from "./registry-logins.js";
 import type { Tell } from "./telling.js";
 
@@ -41,6 +44,8 @@ export interface ServiceBuildOptions {
   readonly source: JobSource;
   readonly logins: RegistryLogins;
   readonly caches: Caches;
+  /** `host/path` of the registry that layers go to, too. */
+  readonly cacheRegistry: string | undefined;
   /** Build arguments for the machine's proxies. */
   readonly proxies: Readonly<Record<string, string>>;
   readonly tell: Tell;
@@ -86,13 +91,15 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
       client,
       auth: logins.auth,
       useCache: job.useCache,
+      registry:
+        options.cacheRegistry === undefined ? undefined : layerRegistry(options.cacheRegistry, options),
       note: (text) => void tellAll(events.note(text)),
       signal,
     });
     caches = begun;
     const layers = await begun.layers();
-    const request = { ...requestOf(options, record.tree), builtInFrontend, cacheFrom: layers.entries };
-    const built = await buildImage(client, request, {
+    const request = { ...requestOf(options, record.tree), builtInFrontend, cacheTo: layers.exports };
+    const running = {
       signal,
       stores: layers.stores,
       hostNames: scopeOf(job).hostNames,
@@ -100,14 +107,14 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
       auth: logins.auth,
       proxies: options.proxies,
       credentialsSentTo: logins.auth.sentTo,
-      onStatus: (status) => {
+      onStatus: (status: SolveStatus) => {
         record.status(status);
         begun.onStatus(status);
         // One after the other, whoever waits: an engine that cannot be held back sends the next one meanwhile.
         telling = telling.then(() => tellStatus(status));
         return telling;
       },
-      onGraph: async (graph) => {
+      onGraph: async (graph: BuildGraph) => {
         try {
           await begun.onGraph(graph);
         } catch (error) {
@@ -115,9 +122,15 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
           throw error;
         }
       },
-      onSourceMap: (map) => void tellAll(events.sourceMap(map)),
-      onWarning: (message) => void tellAll(events.warn(message)),
-    });
+      onSourceMap: (map: StepSourceMap) => void tellAll(events.sourceMap(map)),
+      onWarning: (message: string) => void tellAll(events.warn(message)),
+    };
+    const built = await buildImage(client, { ...request, cacheFrom: layers.entries }, running).catch(
+      (error: unknown) => {
+        if (refused !== undefined || !begun.withoutRegistry(error)) throw error;
+        return buildImage(client, { ...request, cacheFrom: [] }, running);
+      },
+    );
     await telling;
     const { imageId } = built;
     if (imageId === undefined)
@@ -160,7 +173,7 @@ function requestOf(
   tree: ContextTree,
 ): BuildRequest {
   const { name } = job.project;
-  const { namespace, buildArgs } = scopeOf(job);
+  const { namespace, buildArgs, own } = scopeOf(job);
   const secrets = (build.secrets ?? []).map(
     (id) => [id, { kind: "value", value: Buffer.from(job.secrets[id] ?? "") }] as const,
   );
@@ -177,7 +190,7 @@ function requestOf(
     ...(build.target ? { target: build.target } : {}),
     // Last: a manifest must not choose whose cache mounts its builds see.
     buildArgs: { ...build.args, ...buildArgs },
-    labels: { ...imageLabels(agent, job.project), "sh.galley.service": service },
+    labels: { ...imageLabels(agent, job.project, own), "sh.galley.service": service },
     secrets: Object.fromEntries(secrets),
     noCache: !job.useCache,
     pull: planned.pull,

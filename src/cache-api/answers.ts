@@ -39,7 +39,7 @@ export const cacheAnswers = {
     kept: z
       .array(
         object({
-          kind: z.string().describe("mount, layers, record, image or mirror."),
+          kind: z.string().describe("mount, layers, record, image, mirror or registry."),
           name: z.string(),
           what: z.string(),
           scope: z.string(),
@@ -79,7 +79,7 @@ export const cacheAnswers = {
       .describe("The newest first."),
   }),
   inspect: object({
-    kind: z.string().describe("mount, layers, record, image or mirror."),
+    kind: z.string().describe("mount, layers, record, image, mirror or registry."),
     ...entryAbout,
     storedAt: time.nullable(),
     content: object({
@@ -106,6 +106,8 @@ export const cacheAnswers = {
     build: z.string(),
     previous: z.string().nullable(),
     restored: z.array(z.string()),
+    layers: z.array(z.string()).default([]).describe("Scopes whose stored layers it was given."),
+    registry: z.array(z.string()).default([]).describe("Names in a registry whose layers it was given."),
     took,
     steps: z.array(
       object({
@@ -139,6 +141,16 @@ export const cacheAnswers = {
           "What becomes of layers on this engine: it can store them, only read what another has stored, or neither.",
         ),
     }),
+    registry: object({
+      services: z.int().describe("Services and scopes whose layers have gone there from here."),
+      inline: z
+        .int()
+        .describe("Of them, those whose image carries its own cache, as the engine exports no other."),
+      lastAt: time.nullable(),
+    })
+      .nullable()
+      .default(null)
+      .describe("What is in a registry, as far as it is known here; null: nothing."),
     images: object({
       ours: bytes.describe("Of images of these repositories that no other image has."),
       others: bytes.describe("The same of all other images."),

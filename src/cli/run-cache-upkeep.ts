@@ -1,5 +1,6 @@
 import { formatBytes } from "../buildkit/index.js";
-import { type CacheKind, cacheKind } from "../cache-api/index.js";
+import { type CacheAnswer, type CacheKind, cacheKind } from "../cache-api/index.js";
+import { ago } from "./ago.js";
 import { type CacheFlags, withCache } from "./cache-source.js";
 import { exitCode } from "./exit-codes.js";
 import { parseBytes } from "./flags/values.js";
@@ -20,16 +21,27 @@ const ofLayers = {
   none: "; this engine neither stores nor reads them (Docker Engine 24 or newer reads)",
 };
 
+function inRegistry(
+  { services, inline, lastAt }: NonNullable<CacheAnswer<"du">["registry"]>,
+  now: number,
+): string {
+  const some = inline === services ? "" : `${inline} of them `;
+  const how =
+    inline === 0 ? "" : `, ${some}as part of their images: this engine exports no other cache there`;
+  return `of ${services} services and scopes, the last ${ago(lastAt, now)}${how}`;
+}
+
 /** Runs `galley cache du` and returns the exit code. */
 export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<number> {
   return withCache(process, flags, async (ask) => {
     const found = await ask({ ask: "du" });
-    const { stored, layers, mirrors, budget, engine, images } = found;
+    const { stored, layers, mirrors, budget, engine, registry, images } = found;
     print(process, flags, found, (color) =>
       sheet(
         [
           ["stored cache mounts", formatBytes(stored)],
           ["stored layers", `${formatBytes(layers)}${engine.layers === null ? "" : ofLayers[engine.layers]}`],
+          ["layers in a registry", registry === null ? "" : inRegistry(registry, Date.now())],
           ["budget", budget === null ? "" : formatBytes(budget.all)],
           ["mirrors", formatBytes(mirrors)],
           [

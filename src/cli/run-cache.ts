@@ -86,7 +86,7 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
           { text: kind === "image" ? name.slice(0, 19) : name, tone: "strong" },
           what,
           scope,
-          formatBytes(size),
+          kind === "registry" ? "-" : formatBytes(size),
           ago(lastUsedAt, now),
           cost === null ? "-" : formatDuration(cost),
           inUse ? "in use" : "",
@@ -111,7 +111,12 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
   });
 }
 
-const idWords: Readonly<Record<string, string>> = { image: "names", layers: "service", mirror: "what" };
+const idWords: Readonly<Record<string, string>> = {
+  image: "names",
+  layers: "service",
+  mirror: "what",
+  registry: "ref",
+};
 
 /** Runs `galley cache inspect` and returns the exit code. */
 export function runCacheInspect(
@@ -176,7 +181,7 @@ export function runCacheInspect(
 export function runCacheExplain(build: string, flags: CacheFlags, process: NodeJS.Process): Promise<number> {
   return withCache(process, flags, async (ask) => {
     const found = await ask({ ask: "explain", build });
-    const { steps, previous, repo, restored, took } = found;
+    const { steps, previous, repo, restored, layers, registry, took } = found;
     print(process, flags, found, (color) => {
       const about = sheet(
         [
@@ -184,6 +189,7 @@ export function runCacheExplain(build: string, flags: CacheFlags, process: NodeJ
           ["repository", repo],
           ["compared with", previous ?? "nothing: it is the first one"],
           ["filled mounts", restored.join(", ")],
+          ["given layers", [...layers, ...registry].join(", ")],
           ["took", formatDuration(took)],
         ],
         color,

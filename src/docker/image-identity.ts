@@ -3,6 +3,7 @@ import { engineError, statusOf } from "./api-error.js";
 import type { Docker } from "./connect.js";
 import { parseReference } from "./reference.js";
 import { type RegistryLogin, registryAuth } from "./transfer.js";
+import { transferError } from "./transfer-error.js";
 import { within } from "./within.js";
 
 export interface LocalImage {
@@ -42,6 +43,20 @@ export async function registryDigest(
   name: string,
   options: RegistryDigestOptions,
 ): Promise<string | undefined> {
+  try {
+    return await findInRegistry(docker, name, options);
+  } catch {
+    options.signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** The same, of which a registry that gives no answer is told from one that has nothing there. Throws what `transferError` says. */
+export async function findInRegistry(
+  docker: Docker,
+  name: string,
+  options: RegistryDigestOptions,
+): Promise<string | undefined> {
   const { registry, repository, tag = "latest" } = parseReference(name);
   const { login, signal, limitMs = 10_000 } = options;
   try {
@@ -50,9 +65,10 @@ export async function registryDigest(
     const answer: unknown = await within(signal, ask, limitMs);
     const digest = (answer as { Descriptor?: { digest?: unknown } } | null)?.Descriptor?.digest;
     return typeof digest === "string" && /^sha256:[0-9a-f]{64}$/.test(digest) ? digest : undefined;
-  } catch {
-    signal.throwIfAborted();
-    return undefined;
+  } catch (error) {
+    const failure = transferError({ direction: "pull", name, withLogin: login !== undefined }, error, signal);
+    if (failure instanceof GalleyError && failure.code === "image_not_found") return undefined;
+    throw failure;
   }
 }
 

@@ -19,6 +19,7 @@ export { type ContainerEvent, openContainerEvents } from "./events.js";
 export { type ExecEnd, execInContainer } from "./exec.js";
 export { type EngineFacts, engineFacts } from "./facts.js";
 export {
+  findInRegistry,
   type LocalImage,
   localImage,
   registryDigest,

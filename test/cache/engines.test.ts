@@ -57,7 +57,8 @@ onEachEngine(
       },
     );
   },
-  ({ name }) => ["20", "26", "28"].includes(name),
+  // 28 with the plain store can do what 26 can.
+  ({ name }) => ["20", "26"].includes(name),
 );
 
 onEachEngine(

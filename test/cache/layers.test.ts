@@ -99,6 +99,38 @@ onEachEngine(
       expect(world.warnings).toEqual([]);
     });
 
+    test("Services of one commit that are built at once all keep their layers, and are given them when the engine has lost them, though they share steps.", async () => {
+      const token = unique("services");
+      const repoKey = unique("repo");
+      const lines = (service: string) =>
+        [
+          `RUN echo ${token} > /made`,
+          "COPY file /file",
+          `RUN cat /file > /shared && : ${token}`,
+          `RUN echo ${service} ${token}`,
+          "FROM busybox",
+          `COPY --from=0 /shared /${service}-${token}`,
+          `RUN echo last ${service} ${token}`,
+        ].join("\n");
+      const services = ["api", "web", "worker"];
+      const { builds, ...places } = cachePlaces(world.dataDirectory, repoKey);
+      const round = async () =>
+        await Promise.all(
+          services.map(async (service) => {
+            const id = unique("b");
+            await world.build(lines(service), { repoKey, service, id, files: { file: token } });
+            return (await readBuildRecord(builds, id))?.layers;
+          }),
+        );
+      expect(await round()).toEqual([[], [], []]);
+      expect(world.warnings).toEqual([]);
+      const stored = await listStoredLayers({ ...places, builds });
+      expect(stored.map(({ service }) => service)).toEqual(services);
+      await world.forget(token);
+      expect(await round()).toEqual([["base"], ["base"], ["base"]]);
+      expect(world.warnings).toEqual([]);
+    });
+
     test("Layers that are larger than their repository's share are not kept, nor half of them.", async () => {
       const small = await cacheWorld(engine, { share: 500_000 });
       const token = unique("large");

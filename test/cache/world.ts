@@ -3,13 +3,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Caches, cacheScope, openCaches, type Removed } from "../../cache/index.js";
+import { type Caches, cacheScope, type LayerRegistry, openCaches, type Removed } from "../../cache/index.js";
 import {
   type BuildGraph,
   BuildKitClient,
   createFilesTree,
   createRegistryAuth,
   loadDockerConfig,
+  type SessionService,
   type SolveOptions,
 } from "../../src/buildkit/index.js";
 import { engineEnv, type LabEngine } from "../lab/engine.js";
@@ -35,6 +36,10 @@ export interface CacheBuildOptions {
   /** Told when the graph is known, before the caches are. */
   readonly onGraph?: (graph: BuildGraph) => void;
   readonly solve?: Partial<SolveOptions>;
+  /** Default: web. */
+  readonly service?: string;
+  /** The result has this name in the engine's store. Default: it is thrown away. */
+  readonly image?: string;
 }
 
 export const unique = (name: string) => `${name}-${randomBytes(6).toString("hex")}`;
@@ -48,6 +53,9 @@ export async function cacheWorld(
     readonly share?: number;
     readonly budget?: number;
     readonly onRemoved?: (removed: Removed) => void;
+    readonly registry?: LayerRegistry;
+    /** Default: logins of the lab's docker configuration. */
+    readonly auth?: SessionService;
   } = {},
 ): Promise<CacheWorld> {
   const env = engineEnv(engine);
@@ -68,7 +76,7 @@ export async function cacheWorld(
     },
     now: Date.now,
   });
-  const auth = createRegistryAuth({ config: await loadDockerConfig(undefined, env), env });
+  const auth = options.auth ?? createRegistryAuth({ config: await loadDockerConfig(undefined, env), env });
   return {
     client,
     dataDirectory,
@@ -76,8 +84,9 @@ export async function cacheWorld(
     warnings,
     async build(
       lines,
-      { repoKey = "repo-a", pr, fork = false, files = {}, id = unique("b"), onGraph, solve } = {},
+      { repoKey = "repo-a", pr, fork = false, files = {}, id = unique("b"), service = "web", ...rest } = {},
     ) {
+      const { onGraph, solve, image } = rest;
       const scope = cacheScope({ repoKey, pr: pr ?? null, fork });
       const tree = createFilesTree(
         new Map(Object.entries({ ...files, Dockerfile: `FROM busybox\n${lines}\n` })),
@@ -85,7 +94,8 @@ export async function cacheWorld(
       const begun = caches.begin({
         scope,
         build: id,
-        service: "web",
+        service,
+        registry: options.registry,
         tree,
         client,
         auth,
@@ -95,12 +105,15 @@ export async function cacheWorld(
       });
       let log = "";
       const sharedKey = `galley-test-${repoKey}`;
-      let built = false;
+      let built: { readonly sharedKey: string; readonly imageId?: string } | undefined;
       let refused: unknown;
       try {
         const layers = await begun.layers();
-        await client.solve({
+        const { exporterResponse } = await client.solve({
           cacheImports: layers.entries,
+          cacheExports: layers.exports,
+          ...(image ? { exports: [{ type: "moby", attrs: { name: image } }] } : {}),
+          services: [auth],
           stores: layers.stores,
           sharedKey,
           frontendAttrs: {
@@ -124,11 +137,12 @@ export async function cacheWorld(
             for (const { data } of status.logs) log += Buffer.from(data).toString();
           },
         });
-        built = true;
+        const imageId = exporterResponse["containerimage.digest"];
+        built = { sharedKey, ...(imageId ? { imageId } : {}) };
       } catch (error) {
         throw refused ?? error;
       } finally {
-        void begun.end(built ? { sharedKey } : undefined);
+        void begun.end(built);
       }
       await caches.settled();
       return log;

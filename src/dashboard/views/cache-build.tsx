@@ -53,6 +53,7 @@ export function CacheBuildRow({ path, build, now, open, onToggle }: CacheBuildRo
 
 function Reasons({ path }: { path: string }) {
   const { data, error } = useAsked<CacheAnswer<"explain">>(path);
+  const given = [...(data?.layers ?? []), ...(data?.registry ?? [])];
   return (
     <div className="opened">
       <Problem error={error} />
@@ -68,6 +69,7 @@ function Reasons({ path }: { path: string }) {
               </>
             )}
             {data.restored.length > 0 && ` Filled from what was stored: ${data.restored.join(", ")}.`}
+            {given.length > 0 && ` Layers were at hand: ${given.join(", ")}.`}
           </p>
           <table>
             <caption className="unseen">Steps</caption>

@@ -30,7 +30,7 @@ export function CacheHeld({ held, now }: { held: readonly Held[]; now: number })
                 {one.inUse && <small className="quiet">in use</small>}
               </span>
               <span className="quiet scope">{one.scope}</span>
-              <span className="number">{formatBytes(one.size)}</span>
+              <span className="number">{one.kind === "registry" ? "" : formatBytes(one.size)}</span>
               <span className="number wide">{one.cost === null ? "" : formatDuration(one.cost)}</span>
               <span className="age">
                 <Ago at={one.lastUsedAt} now={now} />

@@ -37,7 +37,7 @@ export function CacheRepositoryPage({ name, repo }: { name: string; repo: string
             </span>
           </h1>
           <div className="actions">
-            {data?.kept.some(({ kind }) => kind !== "mirror") && (
+            {data?.kept.some(({ kind }) => kind !== "mirror" && kind !== "registry") && (
               <button type="button" onClick={() => setPruning(true)}>
                 Prune…
               </button>

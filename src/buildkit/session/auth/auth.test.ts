@@ -167,6 +167,19 @@ describe("credentials", () => {
 });
 
 describe("a token", () => {
+  test("is for reading alone where nothing may be written, whatever the daemon asks for", async () => {
+    const { realm, seen } = await tokenServer((_, response) => json(response, { access_token: "T" }));
+    const { token } = await daemon({ config: login("u:p"), readOnly: true });
+    const asked = [
+      "repository:team/app:pull,push",
+      "repository:a:push",
+      "registry:catalog:*",
+      "repository:b:pull",
+    ];
+    expect(await token(realm, asked)).toMatchObject({ status: 0, token: "T" });
+    expect(seen[0]?.form.scope).toBe("repository:team/app:pull repository:b:pull");
+  });
+
   test("is fetched with the password by OAuth2, with expiry and time of issue", async () => {
     const { realm, seen } = await tokenServer((_, response) =>
       json(response, { access_token: "T", expires_in: 300, issued_at: "2026-01-02T03:04:05Z" }),

@@ -14,6 +14,8 @@ export interface RegistryAuthOptions {
    * the daemon asks for the password and fetches them itself, for token servers that only the daemon can reach.
    */
   readonly clientToken?: boolean;
+  /** Tokens are for reading alone, whatever the daemon asks for. A registry that takes nothing but user and password knows no difference. */
+  readonly readOnly?: boolean;
   /** 16 bytes or more that stay with this client: with the same seed, later sessions may reuse the daemon's tokens. Default: random. */
   readonly seed?: Uint8Array;
   /**
@@ -76,7 +78,8 @@ export function createRegistryAuth(options: RegistryAuthOptions): RegistryAuth {
       // An empty user name says that the secret is an identity token.
       return found.kind === "identity" ? { secret: found.token } : {};
     }),
-    unary(Auth.methods.FetchToken, async (request, call) => {
+    unary(Auth.methods.FetchToken, async (asked, call) => {
+      const request = options.readOnly ? { ...asked, scopes: readScopes(asked.scopes) } : asked;
       const { token, expiresIn, issuedAt } = await tokens(request, call.signal);
       return { token, expiresIn, issuedAt };
     }),
@@ -106,4 +109,12 @@ function tokenCache(
     known.set(key, { until: issued + token.expiresIn * 900, token });
     return token;
   };
+}
+
+/** `repository:team/app:pull,push` is `repository:team/app:pull`, and what is no repository's is nothing. */
+function readScopes(scopes: readonly string[]): string[] {
+  return scopes.flatMap((scope) => {
+    const [, repository, actions = ""] = /^(repository:.+):([^:]*)$/.exec(scope) ?? [];
+    return repository !== undefined && actions.split(",").includes("pull") ? [`${repository}:pull`] : [];
+  });
 }
