@@ -1,6 +1,7 @@
 import type { Measured } from "./measure.js";
 import type { Contender, Figures, Prepared, Row, Scenario } from "./scenario.js";
 import { type Summary, summarise } from "./summary.js";
+import { shown } from "./table.js";
 
 export interface RowResult {
   readonly scenario: string;
@@ -40,7 +41,9 @@ export async function runScenario(
         figures.push(`${contender.name} fails`);
         continue;
       }
-      figures.push(`${contender.name} ${((sample.wallMs ?? 0) / 1000).toFixed(2)} s`);
+      // What the table will have of it, and not the whole of a run with what it waits for behind that.
+      const { figure = "wallMs", unit = "s" } = rows.find(isAbout(contender)) ?? {};
+      figures.push(`${contender.name} ${shown(sample[figure] ?? 0, unit)} ${unit}`);
       if (run > 0) samples.get(contender.name)?.push(sample);
     }
     report(`${scenario.name}: ${run === 0 ? "warm-up" : `run ${run} of ${last}`}: ${figures.join(", ")}`);
@@ -52,6 +55,11 @@ export async function runScenario(
     .map((row) => rowResult(scenario.name, row, samples, failed));
   return { rows: measured, memory };
 }
+
+const isAbout =
+  ({ name }: Contender) =>
+  ({ subject, yardstick }: Row) =>
+    subject === name || yardstick === name;
 
 /** Words by contender. */
 type Failed = Map<string, string>;

@@ -75,7 +75,7 @@ function summary({ median, min, max, samples }: Summary, unit: Unit = "s"): stri
   return samples.length === 1 ? middle : `${middle} (${shown(min, unit)}–${shown(max, unit)})`;
 }
 
-function shown(value: number, unit: Unit): string {
+export function shown(value: number, unit: Unit): string {
   if (unit === "s") return (value / 1000).toFixed(2);
   if (unit === "MB" || unit === "MB/s") return (value / 1e6).toFixed(value < 10e6 ? 2 : 0);
   return value.toFixed(0);
