@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
 /** Bytes of a chunk: at least, about, at most. */
-const least = 256 * 1024;
+const least = 1024 * 1024;
 const most = 4 * 1024 * 1024;
-/** About one cut a MiB. */
+/** About one cut a MiB behind the least. */
 const mask = 0xfffff000 | 0;
 
 /** Signed: what is no small integer makes the loop below three times as slow. */
@@ -18,34 +18,28 @@ const gear = new Int32Array(
  * version of a large archive is mostly made of chunks that are there.
  */
 export async function* cutByContent(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = [];
+  // Filled piece by piece: the stream may use its own buffers again.
+  let chunk = Buffer.allocUnsafeSlow(most);
   let length = 0;
   const rolling = { hash: 0 };
   for await (const piece of stream) {
-    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-    let from = 0;
-    for (let at = 0; at < bytes.length; ) {
+    for (let from = 0; from < piece.length; ) {
       // Nothing is cut below the least size: those bytes need not be looked at, but for the 32 that the hash remembers.
-      const skip = least - 32 - length - (at - from);
-      if (skip > 0) at += Math.min(skip, bytes.length - at);
-      const stop = Math.min(bytes.length, from + most - length);
-      const cut = findCut(bytes, at, stop, from + least - length, rolling);
-      at = cut ?? stop;
-      if (cut === undefined && length + at - from < most) continue;
-      parts.push(bytes.subarray(from, at));
-      yield Buffer.concat(parts);
-      parts = [];
+      const start = from + Math.max(0, Math.min(least - 32 - length, piece.length - from));
+      const stop = Math.min(piece.length, from + most - length);
+      const cut = findCut(piece, start, stop, from + least - length, rolling);
+      const end = cut ?? stop;
+      chunk.set(piece.subarray(from, end), length);
+      length += end - from;
+      from = end;
+      if (cut === undefined && length < most) continue;
+      yield chunk.subarray(0, length);
+      chunk = Buffer.allocUnsafeSlow(most);
       length = 0;
       rolling.hash = 0;
-      from = at;
-    }
-    if (from < bytes.length) {
-      // The stream may use its buffer again.
-      parts.push(Buffer.from(bytes.subarray(from)));
-      length += bytes.length - from;
     }
   }
-  if (parts.length > 0) yield Buffer.concat(parts);
+  if (length > 0) yield chunk.subarray(0, length);
 }
 
 /** Where the bytes say so, at `earliest` or behind it; undefined: nowhere before `stop`. A function of its own: in a generator it is never as fast. */

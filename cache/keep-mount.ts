@@ -6,7 +6,8 @@ import { openMount } from "./mount-process.js";
 import type { CachePlaces } from "./places.js";
 import { withLock } from "./repository-lock.js";
 import type { CacheScope } from "./scope.js";
-import { mostUnpacked, readStoredMount, storeArchive, writeStoredMount } from "./stored-mount.js";
+import { storeMount } from "./store-mount.js";
+import { mostUnpacked, readStoredMount, type StoredMount, writeStoredMount } from "./stored-mount.js";
 import { sweep } from "./stored-sweep.js";
 
 export interface KeepOptions {
@@ -23,7 +24,7 @@ export interface KeepOptions {
 }
 
 /**
- * Stores a cache mount as it is now; only what is new in it is written. Nothing happens when it is empty, as it was stored, or changes
+ * Stores a cache mount as it is now; only what is new in it is read and written. Nothing happens when it is empty, as it was stored, or changes
  * while it is read: then another build uses it, and stores it at its end.
  */
 export async function keepMount(
@@ -39,16 +40,20 @@ export async function keepMount(
       const opened = await openMount(gateway, await helper.load(gateway, graph, step), graph, mount.use);
       const fingerprint = await opened.fingerprint(mostUnpacked(share));
       if (fingerprint === undefined) return undefined;
-      for (const name of scope.readsFrom)
-        if ((await readStoredMount(places.mount(name, mount.id)))?.fingerprint === fingerprint)
-          return undefined;
+      const known: StoredMount[] = [];
+      for (const name of scope.readsFrom) {
+        const one = await readStoredMount(places.mount(name, mount.id));
+        if (one?.fingerprint === fingerprint) return undefined;
+        if (one) known.push(one);
+      }
       return await withLock(places.lock, signal, async () => {
-        const archive = opened.archive(signal);
-        const stored = await storeArchive(archive, chunkStore(places.chunks), share).catch(async (error) => {
+        const chunks = chunkStore(places.chunks);
+        const stored = await storeMount(opened, known[0], chunks, share, signal).catch(async (error) => {
           // Half an archive is nothing; on a full disk its place is wanted at once.
           await sweep(places).catch(() => {});
           throw error;
         });
+        const { written, ...contents } = stored;
         if ((await opened.fingerprint()) !== fingerprint) return undefined;
         await writeStoredMount(places.mount(scope.own, mount.id), {
           v: 1,
@@ -56,12 +61,11 @@ export async function keepMount(
           scope: scope.own,
           fingerprint,
           storedAt: new Date(now()).toISOString(),
-          content: stored.content,
-          chunks: stored.chunks,
+          ...contents,
         });
         // What it was made of before, and what a process has left that was killed half-way.
         await sweep(places);
-        return { bytes: stored.content.bytes, written: stored.written };
+        return { bytes: contents.content.bytes, written };
       });
     },
   );

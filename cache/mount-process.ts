@@ -2,6 +2,7 @@ import { Readable, Writable } from "node:stream";
 import type { BuildGraph, CacheMountUse, Gateway } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
 import type { HelperRoot } from "./helper.js";
+import { type MountListing, mostListed, parseListing } from "./mount-listing.js";
 
 /** A cache mount in BuildKit, reached through a process beside builds. */
 export interface MountProcess {
@@ -12,7 +13,10 @@ export interface MountProcess {
    * @throws GalleyError cache_too_large
    */
   fingerprint(most?: number): Promise<string | undefined>;
-  archive(signal: AbortSignal): AsyncIterable<Buffer>;
+  /** What is in it, for comparison with another time; undefined where that cannot be told apart, or is too much. */
+  list(): Promise<MountListing | undefined>;
+  /** @param only paths of `list`: these alone, and of folders not what is in them. Default: all */
+  archive(signal: AbortSignal, only?: readonly string[]): AsyncIterable<Buffer>;
   fill(archive: AsyncIterable<Uint8Array>): Promise<void>;
   empty(): Promise<void>;
 }
@@ -37,7 +41,7 @@ export async function openMount(
     script: string,
     streams: { stdin?: Readable; stdout?: Writable; signal?: AbortSignal } = {},
   ) => {
-    const said = collector();
+    const said = collector(most);
     const prefix = root.prefix;
     const args = [...root.shell, script.replaceAll("$B", prefix)];
     const code = await gateway.exec({
@@ -57,14 +61,14 @@ export async function openMount(
     }
   };
   return {
-    async fingerprint(most = Number.MAX_SAFE_INTEGER) {
-      const out = collector();
+    async fingerprint(largest = Number.MAX_SAFE_INTEGER) {
+      const out = collector(most);
       // Times of directories do not count: they do not survive being unpacked.
       const script = [
         `{ $Bfind ${where} ! -type d -exec $Bstat -c '%n %f %s %Y %u %g' {} + ;`,
         `$Bfind ${where} -mindepth 1 -type d -exec $Bstat -c '%n %f %u %g' {} + ; } | $Bsort | $Bsha256sum;`,
         `$Bfind ${where} -mindepth 1 | $Bhead -n 1 | $Bwc -l;`,
-        `$Bfind ${where} -type f -size +${most}c | $Bhead -n 1 | $Bwc -l`,
+        `$Bfind ${where} -type f -size +${largest}c | $Bhead -n 1 | $Bwc -l`,
       ].join(" ");
       await run(script, { stdout: out.sink });
       const [, digest, count, large] =
@@ -72,13 +76,25 @@ export async function openMount(
       if (digest === undefined)
         throw new GalleyError("engine_error", "A cache mount could not be looked at.");
       if (large !== "0")
-        throw new GalleyError("cache_too_large", `A file in a cache mount is larger than ${most} bytes.`);
+        throw new GalleyError("cache_too_large", `A file in a cache mount is larger than ${largest} bytes.`);
       return count === "0" ? undefined : digest;
     },
-    async *archive(signal) {
+    async list() {
+      const out = collector(mostListed * 1024);
+      const all = "$Bfind . -mindepth 1";
+      const script = [
+        `cd ${where} && { ${all} ! -type d -exec $Bstat -c '%h %f %s %Y %u %g %n' {} + ;`,
+        `${all} -type d -exec $Bstat -c '- %f 0 - %u %g %n' {} + ; } | $Bhead -n ${mostListed + 1}`,
+      ].join(" ");
+      await run(script, { stdout: out.sink });
+      return parseListing(out.text());
+    },
+    async *archive(signal, only) {
       const out = throughput();
       const over = new AbortController();
-      const running = run(`$Btar -cf - -C ${where} .`, {
+      const script = only ? `$Btar -cf - -C ${where} --no-recursion -T -` : `$Btar -cf - -C ${where} .`;
+      const running = run(script, {
+        ...(only ? { stdin: Readable.from([only.map((path) => `./${path}\n`).join("")]) } : {}),
         stdout: out.sink,
         signal: AbortSignal.any([signal, over.signal]),
       }).then(
@@ -104,12 +120,12 @@ export async function openMount(
   };
 }
 
-function collector() {
+function collector(mostBytes: number) {
   const parts: Buffer[] = [];
   let bytes = 0;
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      if (bytes < most) parts.push(Buffer.from(chunk));
+      if (bytes < mostBytes) parts.push(Buffer.from(chunk));
       bytes += chunk.length;
       done();
     },
@@ -117,16 +133,24 @@ function collector() {
   return { sink, text: () => Buffer.concat(parts).toString("utf8") };
 }
 
-/** A sink whose writer waits for its reader. */
+/** So much comes in while what came before is written: a stream that stands still now and then is never as fast. */
+const mostHeld = 8 * 1024 * 1024;
+
+/** A sink whose writer waits for its reader when it is too far ahead. */
 function throughput() {
-  const waiting: { chunk: Buffer; done: () => void }[] = [];
+  const waiting: Buffer[] = [];
+  let held = 0;
+  /** Goes on with the writer. */
+  let more: (() => void) | undefined;
   let wake = () => {};
   let ended: { error?: Error } | undefined;
   const sink = new Writable({
-    highWaterMark: 1,
     write(chunk: Buffer, _encoding, done) {
       if (ended) return done();
-      waiting.push({ chunk, done });
+      waiting.push(chunk);
+      held += chunk.length;
+      if (held < mostHeld) done();
+      else more = done;
       wake();
     },
   });
@@ -134,19 +158,21 @@ function throughput() {
     sink,
     end(error?: Error) {
       ended ??= error ? { error } : {};
-      for (const { done } of error ? waiting.splice(0) : []) done();
+      if (error) waiting.length = 0;
+      more?.();
+      more = undefined;
       wake();
     },
     async *read(): AsyncGenerator<Buffer> {
       for (;;) {
         const next = waiting.shift();
         if (next) {
-          try {
-            yield next.chunk;
-          } finally {
-            // A reader that goes away must not leave the writer waiting.
-            next.done();
+          held -= next.length;
+          if (held < mostHeld) {
+            more?.();
+            more = undefined;
           }
+          yield next;
         } else if (ended) {
           if (ended.error) throw ended.error;
           return;

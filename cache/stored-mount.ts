@@ -4,7 +4,9 @@ import { GalleyError } from "../src/errors/index.js";
 import { ArchiveReader, type ArchiveSummary } from "./archive-summary.js";
 import type { Chunk, ChunkStore } from "./chunks.js";
 import { cutByContent } from "./cut.js";
+import { keptEntries } from "./kept-entries.js";
 import { replaceFile } from "./replace-file.js";
+import { tarEnd } from "./tar-entry.js";
 
 /** What was stored of one cache mount. */
 export interface StoredMount {
@@ -17,8 +19,25 @@ export interface StoredMount {
   /** RFC 3339. */
   readonly storedAt: string;
   readonly content: ArchiveSummary;
+  /** Of its archives, one after the other, and then of its listing. */
   readonly chunks: readonly Chunk[];
+  /** Absent: it is one archive. */
+  readonly archives?: readonly StoredArchive[];
+  /** How many chunks its listing (`MountListing`) has. Absent: it has none, and is stored anew as a whole. */
+  readonly listed?: number;
 }
+
+/** What was in the mount at first, and what has changed since. */
+export interface StoredArchive {
+  /** How many chunks it has. */
+  readonly chunks: number;
+  /** Paths of what archives before it have, and that was replaced or removed. */
+  readonly replaces: readonly string[];
+}
+
+/** Of a mount's archives, without its listing. */
+export const chunksOf = ({ chunks, listed = 0 }: Pick<StoredMount, "chunks" | "listed">): readonly Chunk[] =>
+  chunks.slice(0, chunks.length - listed);
 
 /** Chunks that are packed at once. */
 const atOnce = 3;
@@ -31,12 +50,13 @@ export async function storeArchive(
   archive: AsyncIterable<Uint8Array>,
   chunks: ChunkStore,
   mostBytes: number,
+  onName?: (name: string) => void,
 ): Promise<{
   readonly chunks: readonly Chunk[];
   readonly content: ArchiveSummary;
   readonly written: number;
 }> {
-  const reader = new ArchiveReader();
+  const reader = new ArchiveReader(onName);
   const stored: Chunk[] = [];
   const running = new Set<Promise<void>>();
   let failed: { error: unknown } | undefined;
@@ -77,21 +97,37 @@ export async function storeArchive(
   return { chunks: stored, content: reader.summary(), written };
 }
 
-/** The archive again. Throws GalleyError cache_damaged at the first chunk that is not what it was. */
-export async function* readArchive(stored: StoredMount, chunks: ChunkStore): AsyncGenerator<Buffer> {
+/** What was stored, as one archive. Throws GalleyError cache_damaged at the first chunk that is not what it was. */
+export async function* readArchive(
+  stored: Pick<StoredMount, "chunks" | "archives" | "listed">,
+  chunks: ChunkStore,
+): AsyncGenerator<Buffer> {
+  const contents = chunksOf(stored);
+  const { archives = [] } = stored;
+  if (archives.length < 2) return yield* contentsOf(contents, chunks);
+  let at = 0;
+  for (const [index, archive] of archives.entries()) {
+    const replaced = new Set(archives.slice(index + 1).flatMap(({ replaces }) => replaces));
+    yield* keptEntries(contentsOf(contents.slice(at, at + archive.chunks), chunks), replaced);
+    at += archive.chunks;
+  }
+  yield tarEnd;
+}
+
+async function* contentsOf(wanted: readonly Chunk[], chunks: ChunkStore): AsyncGenerator<Buffer> {
   // The next ones are read and unpacked while this one goes out.
   const ahead: Promise<Buffer>[] = [];
   let next = 0;
   try {
     for (;;) {
-      while (ahead.length < atOnce && next < stored.chunks.length) {
-        const reading = chunks.get(stored.chunks[next++] as Chunk);
-        reading.catch(() => {});
+      while (ahead.length < atOnce && next < wanted.length) {
+        const reading = chunks.get(wanted[next++] as Chunk);
+        reading.catch(() => {}); // it is thrown when its turn comes
         ahead.push(reading);
       }
-      const chunk = ahead.shift();
-      if (chunk === undefined) return;
-      yield await chunk;
+      const first = ahead.shift();
+      if (first === undefined) return;
+      yield await first;
     }
   } finally {
     await Promise.allSettled(ahead);
@@ -144,8 +180,20 @@ export function parseStoredMount(text: string): StoredMount | undefined {
         Number.isSafeInteger(Object(chunk).size) &&
         Object(chunk).size > 0,
     );
-    return sound ? (value as StoredMount) : undefined;
+    return sound && areArchives(value as StoredMount) ? (value as StoredMount) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function areArchives({ chunks, archives, listed = 0 }: StoredMount): boolean {
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
+  if (!isCount(listed) || listed > chunks.length) return false;
+  if (archives === undefined) return true;
+  if (!Array.isArray(archives)) return false;
+  const whole = archives.every((one) => {
+    const { chunks: count, replaces } = Object(one) as Partial<StoredArchive>;
+    return isCount(count) && Array.isArray(replaces) && replaces.every((path) => typeof path === "string");
+  });
+  return whole && archives.reduce((sum, one) => sum + one.chunks, 0) === chunks.length - listed;
 }

@@ -103,11 +103,18 @@ async function feed(call: ExecCall, stdin: Readable, signal: AbortSignal): Promi
   const stop = () => piped.destroy();
   signal.addEventListener("abort", stop, { once: true });
   try {
+    // One message is made ready while the one before it goes out.
+    let before: Promise<void> | undefined;
     for await (const chunk of gathered as AsyncIterable<Buffer>) {
       for (let at = 0; at < chunk.length && !signal.aborted; at += chunkBytes) {
-        await call.send({ processId, file: { fd: fd.stdin, data: chunk.subarray(at, at + chunkBytes) } });
+        const data = chunk.subarray(at, at + chunkBytes);
+        const sending = call.send({ processId, file: { fd: fd.stdin, data } });
+        sending.catch(() => {}); // it is thrown when its turn comes
+        await before;
+        before = sending;
       }
     }
+    await before;
     await call.send({ processId, file: { fd: fd.stdin, eof: true } });
   } catch (error) {
     // The process may end before it has read everything; that is its business.

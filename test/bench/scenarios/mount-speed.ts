@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { chunkStore } from "../../../cache/chunks.js";
 import { type MountProcess, openMount } from "../../../cache/mount-process.js";
-import { readArchive, type StoredMount, storeArchive } from "../../../cache/stored-mount.js";
+import { storeMount } from "../../../cache/store-mount.js";
+import { readArchive, type StoredMount } from "../../../cache/stored-mount.js";
 import { tarEnd, tarHeader, tarPadding } from "../../../cache/tar-entry.js";
 import {
   type BuildGraph,
@@ -50,13 +51,13 @@ async function setUp(bench: Bench): Promise<Prepared> {
       const use = { id, sharing: "shared" as const, dest: "/m", seed: undefined };
       return work(await openMount(gateway, root, nothing, use));
     });
-  let stored: Pick<StoredMount, "chunks"> = { chunks: [] };
+  let stored: StoredMount | undefined;
   let archiveBytes = 0;
   let fingerprint: string | undefined;
   const store = async (mount: MountProcess) => {
-    const done = await storeArchive(mount.archive(signal), chunks, 100e9);
-    stored = done;
-    return done.written;
+    const { written, ...contents } = await storeMount(mount, stored, chunks, 100e9, signal);
+    stored = { ...about, ...contents };
+    return written;
   };
   await open(async (mount) => {
     await mount.fill(files(shape.files));
@@ -100,7 +101,10 @@ async function setUp(bench: Bench): Promise<Prepared> {
   return {
     contenders: [
       contender("tar out", (mount) => pipeline(mount.archive(signal), createWriteStream(tar))),
-      contender("store", store, () => rm(directory, { recursive: true, force: true })),
+      contender("store", store, () => {
+        stored = undefined;
+        return rm(directory, { recursive: true, force: true });
+      }),
       contender(
         "store changes",
         async (mount) => {
@@ -115,7 +119,7 @@ async function setUp(bench: Bench): Promise<Prepared> {
       ),
       contender(
         "restore",
-        (mount) => mount.fill(readArchive({ ...about, ...stored }, chunks)),
+        (mount) => mount.fill(readArchive(stored ?? about, chunks)),
         (mount) => mount.empty(),
         isWhole,
       ),
@@ -137,7 +141,7 @@ async function setUp(bench: Bench): Promise<Prepared> {
   };
 }
 
-/** Of a stored mount what its contents are read by. */
+/** Of a stored mount what is no matter here. */
 const about: StoredMount = {
   ...{ v: 1, id: "mount", scope: "base", fingerprint: "", storedAt: "", chunks: [] },
   content: { bytes: 0, entries: 0, directories: [] },
