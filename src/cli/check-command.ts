@@ -10,6 +10,7 @@ export function registerCheck(program: Command): void {
     )
     .argument("[path]", "a directory, or REPOSITORY#REF for a commit (which is what a deployment reads)", ".")
     .option("--json", "the manifest as one JSON document")
+    .option("--schema", "print the JSON schema of galley.yml, for editors, and read nothing")
     .addHelpText(
       "after",
       `
@@ -17,6 +18,7 @@ Examples:
   galley check
   galley check ./shop.git#refs/pull/7/head
   galley check --json | jq '.services[].name'
+  galley check --schema > galley.schema.json
 
 Exit codes: 0 the manifest is good, with or without warnings; 1 there is none; 2 it has problems, or wrong usage.`,
     )

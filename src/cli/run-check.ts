@@ -1,6 +1,13 @@
 import { resolve } from "node:path";
 import { type ContextTree, createDirectoryTree, parseContextArgument } from "../buildkit/index.js";
-import { filesOfTree, formatFinding, type Manifest, readManifest, type Service } from "../manifest/index.js";
+import {
+  filesOfTree,
+  formatFinding,
+  galleyJsonSchema,
+  type Manifest,
+  readManifest,
+  type Service,
+} from "../manifest/index.js";
 import { createGitTree } from "../source/index.js";
 import { exitCode } from "./exit-codes.js";
 import { plainText } from "./plain-text.js";
@@ -11,6 +18,7 @@ import { interruptible } from "./with-server.js";
 
 export interface CheckFlags {
   readonly json?: boolean;
+  readonly schema?: boolean;
 }
 
 /** Runs `galley check` and returns the exit code. */
@@ -19,6 +27,10 @@ export async function runCheck(
   flags: CheckFlags,
   process: NodeJS.Process,
 ): Promise<number> {
+  if (flags.schema) {
+    print(process, { json: true }, galleyJsonSchema(), () => "");
+    return exitCode.ok;
+  }
   return interruptible(process, flags, async (signal) => {
     const tree = await openTree(argument, process.cwd(), signal);
     try {

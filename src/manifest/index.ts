@@ -1,5 +1,6 @@
 // From a repository's files to one Manifest: the services that make up a preview. Knows files and their text, not engines,
 // builds or containers.
+export { galleyJsonSchema } from "./galley/json-schema.js";
 export { interpolate, type Variables } from "./interpolate.js";
 export type {
   ContainerHealthCheck,

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -99,6 +99,38 @@ test("a Dockerfile is checked without building it", async () => {
     root,
   ]);
   expect(targets.stdout).toMatch(/base/i);
+});
+
+test("a manifest is checked without an engine: its services, what is left out, every problem with its place, and the schema for editors", async () => {
+  const folder = join(root, "checked");
+  mkdirSync(folder, { recursive: true });
+  const check = (...args: string[]) =>
+    galley(engine, ["check", ...args], {
+      cwd: root,
+      env: { DOCKER_HOST: `unix://${join(root, "no.sock")}` },
+    });
+  const compose = (privileged: string) =>
+    writeFileSync(
+      join(folder, "compose.yaml"),
+      `services:\n  web:\n    image: a\n    ports: ["8080:80"]\n    privileged: ${privileged}\n`,
+    );
+  compose("true");
+  const good = await check(folder);
+  expect(good.code, good.stderr).toBe(0);
+  expect(good.stdout).toMatch(/^From compose\.yaml\n[\s\S]*\nweb +web +a +80\n/);
+  expect(good.stdout).toContain("compose.yaml:5:5: services.web.privileged is left out");
+  const { stdout } = await check(folder, "--json");
+  expect(JSON.parse(stdout).services).toMatchObject([{ name: "web", expose: 80 }]);
+  compose("perhaps");
+  const wrong = await check(folder);
+  expect(wrong.code, wrong.stdout).toBe(2);
+  expect(wrong.stderr).toContain(
+    'compose.yaml:5:17: services.web.privileged: found "perhaps"; accepted: true or false',
+  );
+  const schema = await check("--schema");
+  expect(schema.code, schema.stderr).toBe(0);
+  const published = new URL("../../docs/galley.schema.json", import.meta.url);
+  expect(JSON.parse(schema.stdout)).toEqual(JSON.parse(readFileSync(published, "utf8")));
 });
 
 test("the compiled command starts without what its subcommands need", () => {

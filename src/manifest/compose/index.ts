@@ -7,12 +7,14 @@ import type { Findings } from "../text/findings.js";
 import { decode } from "../text/hostile.js";
 import { keyPlace, type Located, type LocatedMap, placeAt } from "../text/located.js";
 import { checkServices } from "../validate.js";
+import { conform } from "./conform.js";
 import { parseEnvFile } from "./dotenv.js";
 import { checkKeys, type Keys, mountedFileKeys, networkKeys, volumeKeys } from "./keys.js";
 import { loadFile } from "./load.js";
 import { mergeMaps, withoutResets } from "./merge.js";
 import type { Scope } from "./scope.js";
 import { replicasOf, type Sections, serviceOf } from "./service.js";
+import { specification } from "./specification.js";
 import { itemsOf, mapOf, textOf } from "./values.js";
 import { lookUpIn } from "./variables.js";
 
@@ -55,7 +57,13 @@ export async function readCompose(
   }
   if (!root) return undefined;
   const whole = withoutResets(root);
-  return whole.kind === "map" ? manifestOf(scope, whole, main) : undefined;
+  if (whole.kind !== "map") return undefined;
+  const manifest = await manifestOf(scope, whole, main);
+  // What reading it has told of already is told in better words, and once.
+  conform(whole, specification, "", (place, message) => {
+    if (!findings.hasProblemAt(place)) findings.problem(place, message);
+  });
+  return manifest;
 }
 
 async function manifestOf(scope: Scope, root: LocatedMap, file: string): Promise<ParsedFile | undefined> {

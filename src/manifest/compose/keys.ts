@@ -1,6 +1,5 @@
 import { type Findings, suggestion } from "../text/findings.js";
 import type { LocatedMap } from "../text/located.js";
-import { misshapen } from "./shapes.js";
 
 /** The keys of one kind of map: those that are read, and those that previews leave out, with the reason. */
 export interface Keys {
@@ -22,9 +21,7 @@ export function checkKeys(map: LocatedMap, where: string, keys: Keys, findings: 
       findings.problem(place, `${in_}found the key ${key}, which is not known${suggestion(key, known)}`);
       continue;
     }
-    const wrong = misshapen(key, value);
-    if (wrong !== undefined) findings.problem(value.place, `${front}${key}: ${wrong}`);
-    else if (reason !== "" && !(value.kind === "scalar" && (value.value === false || value.value === null))) {
+    if (reason !== "" && !(value.kind === "scalar" && (value.value === false || value.value === null))) {
       findings.warn(place, `${front}${key} is left out: ${reason}`);
     }
   }

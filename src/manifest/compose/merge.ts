@@ -1,4 +1,4 @@
-import type { Located, LocatedEntry, LocatedMap } from "../text/located.js";
+import type { Located, LocatedEntry, LocatedMap, Place } from "../text/located.js";
 
 /** Lists of `NAME=text` that stand for maps. */
 const pairLists = new Set([
@@ -10,6 +10,8 @@ const pairLists = new Set([
   "extra_hosts",
   "additional_contexts",
 ]);
+/** What a name alone in `depends_on` means. */
+const started = "service_started";
 /** Lists that a later file replaces as a whole. */
 const replaced = new Set(["command", "entrypoint", "test"]);
 
@@ -56,15 +58,12 @@ function normal(located: Located, key: string): Located {
   }
   if (located.kind !== "list") return located;
   if (key === "depends_on" || key === "networks") {
+    const alone = ({ place }: Located): Located =>
+      key === "networks"
+        ? { kind: "scalar", value: null, text: "", place }
+        : mapWith({ place }, "condition", { kind: "scalar", value: started, text: started, place });
     const entries = located.items.flatMap((item): [string, LocatedEntry][] =>
-      item.kind === "scalar"
-        ? [
-            [
-              item.text,
-              { key: item.place, value: { kind: "scalar", value: null, text: "", place: item.place } },
-            ],
-          ]
-        : [],
+      item.kind === "scalar" ? [[item.text, { key: item.place, value: alone(item) }]] : [],
     );
     return { kind: "map", entries: new Map(entries), place: located.place, tag: located.tag };
   }
@@ -79,7 +78,7 @@ function normal(located: Located, key: string): Located {
   return { kind: "map", entries: new Map(entries), place: located.place, tag: located.tag };
 }
 
-function mapWith(located: Located, key: string, value: Located): LocatedMap {
+function mapWith(located: { readonly place: Place }, key: string, value: Located): LocatedMap {
   return { kind: "map", entries: new Map([[key, { key: located.place, value }]]), place: located.place };
 }
 

@@ -119,6 +119,47 @@ test("what previews leave out is a warning with file and line", async () => {
   ]);
 });
 
+test("what no preview reads is judged to its last key, too, as the Compose Specification's schema judges it", async () => {
+  expect(
+    await problemsOf({
+      "compose.yaml": lines(
+        "version: 3.8",
+        "services:",
+        "  web:",
+        "    image: a",
+        "    user: 1000",
+        "    ports:",
+        "    logging: { driver: x, levle: 3 }",
+        "    ulimits: { nofile: { soft: 1 } }",
+        "    oom_score_adj: 5000",
+        "    group_add: [a, a]",
+        "    develop: { watch: [{ path: src, action: restat }] }",
+        "    privileged: perhaps",
+        "    depends_on: { db: {} }",
+        "  db: { image: b, cgroup: mine, cpu_percent: 101, tmpfs: { a: b } }",
+        "  'my app': { image: c, profiles: [off] }",
+        "networks: { n: { ipam: { config: [{ subnet: [10] }] } } }",
+      ),
+    }),
+  ).toEqual([
+    'compose.yaml:1:10: version: found 3.8; accepted: a text, such as "3.8"',
+    'compose.yaml:5:11: services.web.user: found 1000; accepted: a text, such as "1000"',
+    "compose.yaml:6:11: services.web.ports: found nothing; accepted: a list",
+    "compose.yaml:7:27: services.web.logging: found the key levle, which is not known; accepted: driver, options",
+    "compose.yaml:8:24: services.web.ulimits.nofile.hard: is missing; accepted: a whole number or a text",
+    "compose.yaml:9:20: services.web.oom_score_adj: found 5000; accepted: a text or a whole number from -1000 to 1000",
+    'compose.yaml:10:20: services.web.group_add: found "a" a second time; accepted: each once',
+    'compose.yaml:11:45: services.web.develop.watch.action: found "restat"; accepted: rebuild, sync, restart, sync+restart, sync+exec',
+    'compose.yaml:12:17: services.web.privileged: found "perhaps"; accepted: true or false',
+    "compose.yaml:13:23: services.web.depends_on.db.condition: is missing; accepted: service_started, service_healthy, service_completed_successfully",
+    'compose.yaml:14:27: services.db.cgroup: found "mine"; accepted: host, private',
+    "compose.yaml:14:46: services.db.cpu_percent: found 101; accepted: a text or a whole number from 0 to 100",
+    "compose.yaml:14:58: services.db.tmpfs: found a map; accepted: a text or a list",
+    "compose.yaml:15:3: services: found my app; accepted: a name that matches ^[a-z0-9][a-z0-9_-]{0,39}$",
+    "compose.yaml:16:45: networks.n.ipam.config.subnet: found a list; accepted: a text",
+  ]);
+});
+
 test("a compose file without a port says that there will be no URL", async () => {
   expect(warningsOf(await read({ "compose.yaml": "services: { job: { image: a } }\n" }))).toEqual([
     "compose.yaml:1:11: no service has ports or expose, so that the preview gets no URL",

@@ -19,6 +19,10 @@ export class Findings {
     add(this.#warnings, place, message);
   }
 
+  hasProblemAt({ file, line, column }: Place): boolean {
+    return this.#problems.some((one) => one.file === file && one.line === line && one.column === column);
+  }
+
   get failed(): boolean {
     return this.#problems.length > 0;
   }
