@@ -11,7 +11,7 @@ const ofBuilds = ["worktrees", "exports"];
  * Removes what an agent that was killed has left: directories of builds, probes and hooks. Builds and pulls end with its connections, and a half
  * started environment is taken up or removed by the job that comes again, or by what the server says of it.
  *
- * @returns ids of the environments that cannot wait for that, as something in them was stopped
+ * @returns ids of the environments that cannot wait for that, as a deployment may have been cut off in them that had stopped or replaced something
  */
 export async function cleanUp(
   options: {

@@ -1,8 +1,6 @@
 import { type BusConnection, noticeReply, request, sendRuntime } from "../bus/index.js";
 import type { Docker } from "../docker/index.js";
-import { withDeadline } from "../errors/index.js";
 import {
-  bringBack,
   containerProbe,
   hibernateEnvironment,
   removeAttempt,
@@ -28,8 +26,8 @@ export interface RuntimeOptions {
   readonly cache: ReadersOptions["cache"];
   /** An environment sleeps or is awake now, or could not be brought to it. */
   readonly onSettled: () => void;
-  /** Ids of environments in which a deployment was cut off that had stopped something, when this agent was killed. */
-  readonly cutOff: readonly string[];
+  /** Of environments in which a deployment was cut off when this agent was killed: until they are seen to. From `settleCutOff`. */
+  readonly cutOff: ReadonlyMap<string, Promise<void>>;
   readonly log: AgentLog;
   /** Ends all of it. */
   readonly signal: AbortSignal;
@@ -44,9 +42,6 @@ export interface Runtime {
   /** Resolves when all of it has ended; after the signal. */
   done(): Promise<void>;
 }
-
-/** Milliseconds to start an environment's databases again, after what stands in their place has written everything down. */
-const bringBackMs = 180_000;
 
 /** Sends to sleep and wakes, reads logs and usage for who asks, and tells what happens to services. */
 export function startRuntime(options: RuntimeOptions): Runtime {
@@ -91,24 +86,13 @@ export function startRuntime(options: RuntimeOptions): Runtime {
   });
   const watching = watchServices(docker, agent, notices.take, signal);
   // Before anything is claimed: what comes for one of them waits.
-  const broughtBack = Promise.all(
-    cutOff.map(async (environment) => {
-      try {
-        await rest.alone(environment, () => goOn(environment));
-      } catch (error) {
-        if (!signal.aborted)
-          log.warn({ environment, error: (error as Error).message }, "what was stopped in it is still down");
-      }
+  const cutOffs = Promise.all(
+    [...cutOff].map(async ([environment, settled]) => {
+      await rest.alone(environment, () => settled);
       // What the server wanted to have done in it meanwhile was not.
       onSettled();
     }),
   );
-  async function goOn(environment: string): Promise<void> {
-    const limit = withDeadline(signal, bringBackMs);
-    const services = await bringBack(docker, { agent, environment }, limit);
-    if (services.length > 0)
-      log.info({ environment, services }, "started again what was stopped by a deployment that was cut off");
-  }
   return {
     rest,
     readers,
@@ -120,6 +104,6 @@ export function startRuntime(options: RuntimeOptions): Runtime {
         if (removed > 0) log.info({ environment, deployment, removed }, "removed what a deployment had left");
       });
     },
-    done: async () => void (await Promise.allSettled([rest.ended(), broughtBack, watching, notices.done])),
+    done: async () => void (await Promise.allSettled([rest.ended(), cutOffs, watching, notices.done])),
   };
 }

@@ -31,6 +31,7 @@ import { claimLoop } from "./claim-loop.js";
 import { cleanUp } from "./clean-up.js";
 import { createClosing } from "./closing.js";
 import { type AgentConfig, budgetOf } from "./config.js";
+import { settleCutOff } from "./cut-off.js";
 import { diskRoom } from "./disk-room.js";
 import { drain } from "./drain.js";
 import { connectEngine } from "./engine.js";
@@ -101,8 +102,14 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     const identity = { config, version, signal, log };
     let credential = await bootstrap(identity);
     const agent = credential.agent.id;
-    const cutOff = await cleanUp({ agent, dataDirectory, docker, log }, starting);
-
+    const unsettled = await cleanUp({ agent, dataDirectory, docker, log }, starting);
+    /** Ends what runs beside the deployments; after the drain. */
+    const over = new AbortController();
+    const cutOff = settleCutOff({ docker, agent, config, environments: unsettled, log, signal: over.signal });
+    closing.push(() => {
+      over.abort();
+      return Promise.allSettled(cutOff.values());
+    });
     const connection = await connectBus({
       servers: config.natsUrls,
       caFile: config.natsCa,
@@ -129,9 +136,6 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       log,
     });
     closing.push(() => mirrors.close());
-
-    /** Ends what runs beside the deployments; after the drain. */
-    const over = new AbortController();
     closing.push(() => over.abort());
     const firewall = startFirewall({ docker, agent, config, log, signal: over.signal });
     const ending = new AbortController();

@@ -1,45 +1,14 @@
 import { expect, test } from "vitest";
-import { cutOffOf, type LeftOver, leftOverOf } from "./attempt.js";
+import { type LeftOver, leftOverOf } from "./attempt.js";
 import type { FoundService } from "./found.js";
+import { container } from "./found.testing.js";
 
-const container = (
-  service: string,
-  deployment: string,
-  {
-    check = {},
-    ...more
-  }: Partial<Omit<FoundService, "check">> & { check?: Partial<FoundService["check"]> } = {},
-): FoundService => ({
-  id: `${service}-${deployment}`,
-  name: `${service}-${deployment}`,
-  service,
-  deployment,
-  number: deployment === "old" ? 1 : 2,
-  settings: "",
-  alone: service === "db",
-  running: true,
-  healthy: false,
-  completed: false,
-  links: {},
-  ...more,
-  check: {
-    needs: [],
-    engine: false,
-    gated: service === "web",
-    routed: service === "web",
-    once: false,
-    mayEnd: false,
-    seconds: 1,
-    ...check,
-  },
-});
 const ids = ({ remove, start }: LeftOver) => ({
   remove: remove.map(({ id }) => id),
   start: start.map(({ id }) => id),
 });
 /** The old one has served, unless something else is said; the newest come first. */
 const of = (found: FoundService[], served = 1) => ids(leftOverOf(found, "new", served));
-const cutOff = (found: FoundService[], served = 1) => ids(cutOffOf(found, served));
 const nothing = { remove: [], start: [] };
 const stopped = { running: false } as const;
 const ended = { running: false, completed: true } as const;
@@ -90,22 +59,4 @@ test("where there is nothing but a database, and of two of it only the newest, i
 
 test("of other deployments nothing is touched", () => {
   expect(of([container("web", "newer"), container("web", "old")])).toEqual(nothing);
-});
-
-test("of a deployment that was cut off, a database in whose place nothing runs starts again, and the rest is left to what comes", () => {
-  const web = [container("web", "new"), container("web", "old")];
-  const old = container("db", "old", ended);
-  const cut = { remove: ["db-new"], start: ["db-old"] };
-  expect(cutOff([...web, container("db", "new", stopped), old])).toEqual(cut);
-  expect(cutOff([container("db", "new", stopped), old])).toEqual(cut);
-  // One that runs has its volume, and answers to its name.
-  expect(cutOff([...web, container("db", "new"), old])).toEqual(nothing);
-  expect(cutOff([...web, container("db", "new")])).toEqual(nothing);
-});
-
-test("of one that had served, or of which the preview slept before, nothing starts", () => {
-  const databases = [container("db", "new", stopped), container("db", "old", stopped)];
-  expect(cutOff([container("web", "new"), container("web", "old"), ...databases], 2)).toEqual(nothing);
-  expect(cutOff([container("web", "new"), container("web", "old", stopped), ...databases])).toEqual(nothing);
-  expect(cutOff(databases, 0)).toEqual(nothing);
 });

@@ -1,9 +1,8 @@
-import { type Docker, findContainers, removeContainer, startCreated } from "../docker/index.js";
+import type { Docker } from "../docker/index.js";
 import { type FoundService, findServices } from "./found.js";
-import { labelKeys, networkName, type Owner } from "./labels.js";
+import { networkName, type Owner } from "./labels.js";
 import { directProbe, type Probe } from "./probe.js";
 import { newestServed } from "./served.js";
-import { STOP_SECONDS } from "./stop.js";
 import { undo } from "./switch-over.js";
 
 /** What is to be taken back of attempts that were never done. */
@@ -29,23 +28,8 @@ export function leftOverOf(found: readonly FoundService[], deployment: string, s
   return { remove, start: stoppedFor(remove, found, (one) => one.number < first) };
 }
 
-/**
- * What an attempt that was cut off keeps from serving: it has stopped a container to put another one in its place, and that one does not run. One that
- * runs stays: it has the same volume and answers to the same name, and what it is part of comes again or is taken back.
- *
- * @param found the newest first
- * @param served number of the newest attempt that has served
- */
-export function cutOffOf(found: readonly FoundService[], served: number): LeftOver {
-  const unfinished = found.filter(({ number }) => number > served);
-  const start = stoppedFor(unfinished, found, ({ number }) => number <= served).filter(
-    ({ service }) => !unfinished.some((one) => one.service === service && one.running),
-  );
-  return { remove: unfinished.filter(({ service }) => start.some((one) => one.service === service)), start };
-}
-
 /** Of each service the newest that was there before, if it was stopped for one of these. Where nothing of before runs it sleeps, and is woken as a whole. */
-function stoppedFor(
+export function stoppedFor(
   these: readonly FoundService[],
   found: readonly FoundService[],
   isBefore: (one: FoundService) => boolean,
@@ -97,36 +81,4 @@ export async function removeAttempt(
     await undo(docker, { owner, network, number, found, made: { containers, stopped }, probe, onNote });
   }
   return remove.length;
-}
-
-/**
- * Environments of an agent in which an attempt may have been cut off that had stopped something: one of two containers of a service does not run. For
- * the agent's start, when no attempt is under way.
- */
-export async function findCutOff(docker: Docker, agent: string, signal: AbortSignal): Promise<string[]> {
-  const labels = { [labelKeys.agent]: agent, [labelKeys.role]: "service" };
-  const services = new Map<string, { environment: string; running: boolean[] }>();
-  for (const { labels: of, running } of await findContainers(docker, labels, signal)) {
-    const environment = of[labelKeys.environment] ?? "";
-    const key = JSON.stringify([environment, of[labelKeys.service]]);
-    const known = services.get(key) ?? { environment, running: [] };
-    known.running.push(running);
-    services.set(key, known);
-  }
-  const twice = [...services.values()].filter(({ running }) => running.length > 1 && running.includes(false));
-  return [...new Set(twice.map(({ environment }) => environment))];
-}
-
-/**
- * Starts again what an attempt that was cut off had stopped, where what it has put in its place does not run: the preview goes on, also while
- * nobody can say what becomes of the deployment. Idempotent. Not for an environment that a deployment is under way in.
- *
- * @returns names of the services
- */
-export async function bringBack(docker: Docker, owner: Whose, signal: AbortSignal): Promise<string[]> {
-  const found = await findServices(docker, owner, signal);
-  const { remove, start } = cutOffOf(found, await newestServed(docker, found, signal));
-  for (const { id } of remove) await removeContainer(docker, id, signal, STOP_SECONDS.database);
-  for (const { id, name } of start) await startCreated(docker, id, { name, image: "", publish: {} }, signal);
-  return start.map(({ service }) => service);
 }

@@ -1,6 +1,7 @@
 // From images to a running environment: its network, its containers in order, until they answer, the names by which they are
 // reached, and away again. Knows nothing of builds, queues or who asked, and of the proxy only its labels and its network.
-export { bringBack, findCutOff, type RemoveAttemptOptions, removeAttempt } from "./attempt.js";
+export { type RemoveAttemptOptions, removeAttempt } from "./attempt.js";
+export { bringBack, findCutOff, finishSwitch } from "./cut-off.js";
 export { applyFirewall, type FirewallOptions, type FirewallState } from "./firewall.js";
 export { type FoundEnvironment, findEnvironments } from "./found.js";
 export { hibernateEnvironment, type WakeOptions, wakeEnvironment } from "./hibernate.js";

@@ -93,7 +93,7 @@ export type Moved = (
 ) => Promise<void>;
 
 export interface ReplacedOptions {
-  readonly owner: Owner;
+  readonly owner: Pick<Owner, "agent" | "environment">;
   readonly number: number;
   readonly replaced: readonly FoundService[];
   /** Ids of the new containers that requests shall be sent to. */

@@ -255,13 +255,11 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     expect(mirrors).toHaveLength(1);
   });
 
-  test("an agent that is killed while new versions start, which are cancelled meanwhile, leaves what served and nothing else", async () => {
+  test("an agent that is killed while new versions start or take over, which are cancelled meanwhile, leaves what serves and nothing else", async () => {
     const identity = await world.agent("killed");
-    const spawned = async () => {
-      const agent = world.spawn(identity, { GALLEY_DRAIN_SECONDS: "5" });
-      await agent.said("the agent is ready");
-      return agent;
-    };
+    const spawned = (env: Record<string, string> = {}) =>
+      world.spawn(identity, { GALLEY_DRAIN_SECONDS: "5", ...env });
+    const ready = (agent: AgentProcess) => agent.said("the agent is ready");
     const busybox = { image: "busybox:latest" };
     const never = {
       command: ["sh", "-c", serve("web")],
@@ -287,7 +285,8 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
         .sort();
     };
     const patience = { timeout: 100_000, interval: 200 };
-    const first = await spawned();
+    const first = spawned();
+    await ready(first);
     const prs = [pushed(shop(1, { health: { path: "/who" } })), pushed(tools({}))] as const;
     const served = await Promise.all(prs.map(async (pr) => world.ended((await world.deploy(pr)).id)));
     expect(served).toMatchObject([{ state: "running" }, { state: "running" }]);
@@ -306,8 +305,13 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     const [replacement = ""] = await containers(one, "-q", "--filter", "name=-db-2");
     await docker(engine, ["kill", replacement]);
 
-    const again = await spawned();
+    // It is started again without the help of anybody: the bus is away.
+    await world.bus.server.stop();
+    const again = spawned({ GALLEY_SWITCH_SECONDS: "60" });
     await again.said("started again what was stopped");
+    expect(again.output()).not.toContain("the agent is ready");
+    await world.bus.server.start();
+    await ready(again);
     await Promise.all(begun.map(({ id }) => world.call("POST", `/deployments/${id}/cancel`)));
     for (const { id } of begun) expect(await world.ended(id)).toMatchObject({ state: "cancelled" });
     await expect.poll(() => containers(one, "-q"), patience).toEqual(serving[0]);
@@ -319,6 +323,23 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     expect(states).toEqual(["running", "running", "running"]);
     for (const { id } of served)
       expect(await world.until(id, () => true)).toMatchObject({ state: "running" });
+    // Killed once more, after the routes have switched: what was replaced goes when it is back, before anybody has asked for that.
+    world.push(prs[0], shop(3, { health: { path: "/who" } }));
+    const { id: switched } = await world.deploy(prs[0]);
+    const open = ["--filter", "health=healthy", "--filter", `name=galley-pv-${one}-web-2`];
+    await expect.poll(() => containers(one, "-q", ...open), patience).toHaveLength(1);
+    again.child.kill("SIGKILL");
+    await again.exited;
+    expect(await containers(one, "-q")).toHaveLength(4);
+    const last = spawned();
+    await last.said("removed what was replaced");
+    expect(await containers(one, "--format", "{{.Names}} {{.State}}")).toEqual(
+      ["db", "web"].map((service) => `galley-pv-${one}-${service}-2 running`),
+    );
+    await ready(last);
+    await world.call("POST", `/deployments/${switched}/cancel`);
+    await world.ended(switched);
+
     const directories = ["worktrees", "exports"].map((name) => join(identity.dataDirectory, name));
     expect(directories.flatMap((path) => (existsSync(path) ? readdirSync(path) : []))).toEqual([]);
 
@@ -327,9 +348,9 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
       expect(await world.ended(removal.id)).toMatchObject({ state: "terminated" });
     }
     expect(await leftOf(engine, await agentId(identity.name))).toEqual([]);
-    again.child.kill("SIGTERM");
-    expect(await again.exited).toBe(0);
-  });
+    last.child.kill("SIGTERM");
+    expect(await last.exited).toBe(0);
+  }, 300_000);
 
   test("a server that is restarted in the middle of a build does not disturb it, and all of its events arrive", async () => {
     await start(await world.agent("undisturbed"));

@@ -5,7 +5,14 @@ import { beforeAll, expect, test } from "vitest";
 import { askIngress } from "../../src/agent/ingress-switch.js";
 import { connectDocker, type Docker, inspectContainer } from "../../src/docker/index.js";
 import type { ContainerHealthCheck, Manifest, Service } from "../../src/manifest/index.js";
-import { findEnvironments, hostsOf, type StartOptions, startEnvironment } from "../../src/preview/index.js";
+import {
+  findCutOff,
+  findEnvironments,
+  finishSwitch,
+  hostsOf,
+  type StartOptions,
+  startEnvironment,
+} from "../../src/preview/index.js";
 import { docker as cli, type LabEngine, onEachEngine } from "../support/engines.js";
 import { cleanUpAfterEach, ingressOn } from "./clean-up.js";
 import {
@@ -309,7 +316,7 @@ onEachEngine(
     });
 
     test("what an agent left that was killed in the middle of a switch is taken up where it fits, and goes where it does not", async () => {
-      const { port, host, deploy, containers } = await previewOn(engine, docker);
+      const { port, host, deploy, containers, owner } = await previewOn(engine, docker);
       await deploy({ web: quick("one") }, fast);
       // Without its engine it cannot undo anything, as if it had been killed.
       const relay = relayTo(engine);
@@ -332,6 +339,29 @@ onEachEngine(
       await deploy({ web: quick("two") }, { ...fast, deployment: "dep2" });
       await askUntil(port, host, ({ body }) => body === "two\n");
       expect(await containers()).toEqual(["web-2"]);
+
+      // After the routes have switched: what was replaced goes without another deployment.
+      const second = relayTo(engine);
+      cleanUp.push(() => second.remove());
+      await deploy(
+        { web: quick("three") },
+        {
+          deployment: "dep3",
+          switchMs: 60_000,
+          docker: await connectDocker({ socketPath: second.socketPath }),
+          moved: async ({ from }) => {
+            if (from.length === 0) throw new Error("the engine says when a gate is open");
+            await second.cut();
+          },
+        },
+      );
+      expect(await containers()).toEqual(["web-2", "web-3"]);
+      expect(await findCutOff(docker, owner.agent, soon())).toEqual([owner.environment]);
+      expect(await finishSwitch(docker, owner, fast, soon())).toEqual(["web"]);
+      expect(await containers()).toEqual(["web-3"]);
+      await askUntil(port, host, ({ body }) => body === "three\n");
+      expect(await finishSwitch(docker, owner, fast, soon())).toEqual([]);
+      expect(await findCutOff(docker, owner.agent, soon())).toEqual([]);
     });
   },
   ({ name }) => name === "28c",
