@@ -21,7 +21,8 @@ export async function ensureNetwork(docker: Docker, spec: NetworkSpec, signal: A
 
 /**
  * Makes a bridge network and returns its id; undefined when the subnet overlaps that of another network of the engine. The engine
- * does not compare it with the routes of its machine.
+ * does not compare it with the routes of its machine. It has no IPv6, whatever the engine's settings are: what keeps its containers apart
+ * from others is written for IPv4.
  */
 export async function createNetwork(
   docker: Docker,
@@ -33,6 +34,7 @@ export async function createNetwork(
       Name: spec.name,
       CheckDuplicate: true,
       Driver: "bridge",
+      EnableIPv6: false,
       Labels: { ...spec.labels },
       ...(spec.subnet ? { IPAM: { Driver: "default", Config: [{ Subnet: spec.subnet }] } } : {}),
     };

@@ -34,9 +34,7 @@ export async function hibernateEnvironment(
   const running = found.filter((one) => one.running);
   for (const wave of wavesOf(running).reverse()) {
     await sideBySide(wave, signal, async (one, either) => {
-      const needed = running.some(({ check }) => check.needs.some(({ service }) => service === one.service));
-      const seconds = needed || one.alone ? STOP_SECONDS.database : STOP_SECONDS.service;
-      await stopContainer(docker, one.id, either, seconds);
+      await stopContainer(docker, one.id, either, secondsToEnd(one, running));
       // It shall not get requests before it is up again.
       if (one.check.gated) await putFiles(docker, one.id, [gateSwitch(false)], either);
     });
@@ -44,6 +42,12 @@ export async function hibernateEnvironment(
   for (const { id } of await findNetworks(docker, environmentLabels(owner), signal))
     await disconnectOthers(docker, id, owner, signal);
   return running.length;
+}
+
+/** What others depend on, and what alone writes to a volume that is kept, may have much to write down. */
+export function secondsToEnd(one: FoundService, running: readonly FoundService[]): number {
+  const needed = running.some(({ check }) => check.needs.some(({ service }) => service === one.service));
+  return needed || one.alone ? STOP_SECONDS.database : STOP_SECONDS.service;
 }
 
 export interface WakeOptions {

@@ -12,10 +12,11 @@ import { environmentLabels, labelKeys, type Owner } from "./labels.js";
 import { disconnectOthers } from "./proxy.js";
 import { sideBySide } from "./side-by-side.js";
 
+/** Seconds that a container gets to end by itself; one that writes to a volume that is kept may have much to write down. */
+export const STOP_SECONDS = { service: 10, database: 60 } as const;
+
 export interface StopOptions {
-  /** Keeps the databases' volumes for another start. Default: false, as an environment that is terminated is over. */
-  readonly keepVolumes?: boolean | undefined;
-  /** Seconds that containers get to end by themselves. Default: 10. */
+  /** Seconds that containers get to end by themselves, databases among them: what they would still write down goes with their volumes. Default: 10. */
   readonly graceSeconds?: number | undefined;
 }
 
@@ -29,7 +30,7 @@ export async function stopEnvironment(
   docker: Docker,
   owner: Pick<Owner, "agent" | "environment">,
   signal: AbortSignal,
-  { keepVolumes = false, graceSeconds = 10 }: StopOptions = {},
+  { graceSeconds = STOP_SECONDS.service }: StopOptions = {},
 ): Promise<number> {
   const labels = environmentLabels(owner);
   const containers = await findContainers(docker, labels, signal);
@@ -40,7 +41,7 @@ export async function stopEnvironment(
     await disconnectOthers(docker, id, owner, signal);
     await removeNetwork(docker, id, signal);
   }
-  const volumes = keepVolumes ? [] : await findVolumes(docker, labels, signal);
+  const volumes = await findVolumes(docker, labels, signal);
   for (const { name } of volumes) await removeVolume(docker, name, signal);
   return containers.length + networks.length + volumes.length;
 }
@@ -57,9 +58,6 @@ async function untilGone(
 }
 
 const GONE_MS = 30_000;
-
-/** Seconds that a container gets to end by itself; one that writes to a volume that is kept may have much to write down. */
-export const STOP_SECONDS = { service: 10, database: 60 } as const;
 
 /** Removes what a hook has left whose agent was killed. */
 export async function removeLeftHooks(

@@ -99,14 +99,9 @@ onEachEngine(
       ]);
     });
 
-    test("volumes can outlive a stop, go with the environment, and nothing of it is left", async () => {
-      const before = await visited(one);
+    test("a database's volume goes with its environment, nothing of it is left, and the other one has its rows", async () => {
+      await visited(one);
       const other = await visited(two, hostOf(2));
-      await stopEnvironment(docker, one.owner, soon(), { keepVolumes: true });
-      expect(await findEnvironments(docker, agent, soon())).toHaveLength(2);
-      await start(one);
-      await askUntil(port, hostOf(1), ({ status }) => status === 200, "/");
-      expect(await visit(hostOf(1))).toEqual([200, { visits: before + 1 }]);
       await stopEnvironment(docker, one.owner, soon());
       expect((await findEnvironments(docker, agent, soon())).map(({ environment: id }) => id)).toEqual([
         two.owner.environment,
