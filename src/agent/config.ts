@@ -21,6 +21,8 @@ export interface AgentConfig {
   /** Who sets the rules that keep previews from the engine's machine: `auto`, `off`, `host`, or an image. */
   readonly firewall: string;
   readonly tlsEnabled: boolean;
+  /** Names of the proxy's entry points; absent: the usual ones. */
+  readonly entrypoints: readonly string[] | undefined;
   readonly certResolver: string | undefined;
   readonly maxParallelBuilds: number;
   /** Bytes that stored caches may take, all together and one repository's. */
@@ -185,6 +187,17 @@ const variables = {
     meaning: "Previews are served over https by the proxy.",
     fallback: "false",
   }),
+  GALLEY_ENTRYPOINTS: variable(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}(?:,[A-Za-z0-9_-]{1,64}){0,9}$/)
+      .transform((names) => names.split(","))
+      .optional(),
+    {
+      accepted: "names of entry points of the proxy, separated by commas",
+      meaning: "Where the proxy takes requests for previews; absent: `websecure` with TLS, else `web`.",
+    },
+  ),
   GALLEY_CERT_RESOLVER: variable(
     z
       .string()
@@ -313,6 +326,7 @@ const configSchema = z
       probeImage: found.GALLEY_PROBE_IMAGE,
       firewall: found.GALLEY_FIREWALL,
       tlsEnabled: found.GALLEY_TLS_ENABLED,
+      entrypoints: found.GALLEY_ENTRYPOINTS,
       certResolver: found.GALLEY_CERT_RESOLVER,
       maxParallelBuilds: found.GALLEY_MAX_PARALLEL_BUILDS,
       cacheBudget: found.GALLEY_CACHE_BUDGET,

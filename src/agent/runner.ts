@@ -26,6 +26,7 @@ import type { OpenJobSource } from "./job-source.js";
 import type { AgentLog } from "./log.js";
 import type { ProjectImages } from "./project-images.js";
 import { registryLogins } from "./registry-logins.js";
+import { routingOf } from "./routing.js";
 import type { Slots } from "./slots.js";
 import { StopReason, stopReasonOf } from "./stop-reason.js";
 import type { Tell } from "./telling.js";
@@ -47,6 +48,7 @@ export interface RunnerOptions {
     | "switchMs"
     | "ingressSocket"
     | "tlsEnabled"
+    | "entrypoints"
     | "certResolver"
   >;
   readonly docker: Docker;
@@ -270,7 +272,7 @@ async function start(
     images,
     emulates,
     hosts: addresses,
-    routing: { tls: job.ingress.scheme === "https" || config.tlsEnabled, certResolver: config.certResolver },
+    routing: routingOf(job.ingress.scheme, config),
     limits: {
       cpus: job.resources.cpus ?? config.defaultCpus,
       memory: Number.isNaN(memory) ? config.defaultMemory : memory,

@@ -309,7 +309,8 @@ export async function leftOf(engine: LabEngine, agent: string): Promise<string[]
   return found.flatMap((text) => text.split("\n").filter((line) => line !== ""));
 }
 
-async function sweep(engine: LabEngine, agent: string): Promise<void> {
+/** Removes everything of an agent from an engine. */
+export async function sweep(engine: LabEngine, agent: string): Promise<void> {
   const filter = ["--filter", `label=sh.galley.agent=${agent}`];
   for (const [list, remove] of [
     [

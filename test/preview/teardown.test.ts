@@ -87,5 +87,5 @@ onEachEngine(
       expect(await cli(engine, ["volume", "ls", "-q"])).toContain(volume);
     });
   },
-  ({ name }) => name === "28c" || name === "20",
+  ({ name }) => name === "28c",
 );
