@@ -238,5 +238,5 @@ onEachEngine(
         expect(String((await once(socket, "data"))[0])).toBe("still here");
       });
   },
-  ({ name }) => name === "28c",
+  ({ name }) => name === "28c" || name === "20",
 );
