@@ -2,6 +2,7 @@ import type {
   BuildGraph,
   BuildKitClient,
   ContextTree,
+  RunAhead,
   SessionService,
   SolveStatus,
 } from "../src/buildkit/index.js";
@@ -21,6 +22,7 @@ import { isRegistryFailure, type LayerRegistry, registryLayers } from "./registr
 import { refreshIndex } from "./repository-index.js";
 import { restoreMounts } from "./restore-mounts.js";
 import { type CacheScope, inUse, requireOwnMounts } from "./scope.js";
+import { SeenMounts } from "./seen-mounts.js";
 import { stepInputs } from "./step-inputs.js";
 import { createStoring } from "./storing.js";
 import { Turns } from "./turns.js";
@@ -77,7 +79,7 @@ export interface BuildCaches {
   /** Whether a build may have failed for the layers of a registry that it was given: it is to be tried once more without. */
   withoutRegistry(error: unknown): boolean;
   /** Before the first step: refuses other repositories' mounts, and fills what is gone from what was stored. @throws GalleyError forbidden */
-  onGraph(graph: BuildGraph): Promise<void>;
+  onGraph(graph: BuildGraph, runAhead?: RunAhead): Promise<void>;
   onStatus(status: SolveStatus): void;
   /**
    * Resolves when the context is needed no more: nobody should wait for that who has something to do with what was built. What follows
@@ -118,6 +120,7 @@ export function openCaches(options: CachesOptions): Caches {
   const busy = new Map<string, number>();
   const waiting = new Map<string, (() => Promise<void>)[]>();
   const filling = new Turns();
+  const seen = new SeenMounts(now);
   const newest = new Newest();
   let last: Promise<void> = Promise.resolve();
   /** What is written down of ended builds: it takes no time, and is not given up. */
@@ -180,6 +183,7 @@ export function openCaches(options: CachesOptions): Caches {
     const left = (busy.get(namespace) ?? 1) - 1;
     if (left > 0) return void busy.set(namespace, left);
     busy.delete(namespace);
+    seen.forget(namespace);
     rest.left(repoKey);
     for (const work of waiting.get(namespace)?.splice(0) ?? []) void later("storing cache mounts", work);
     waiting.delete(namespace);
@@ -245,7 +249,7 @@ export function openCaches(options: CachesOptions): Caches {
           }
           return layers;
         },
-        async onGraph(told) {
+        async onGraph(told, runAhead) {
           requireOwnMounts(told, scope);
           graph = told;
           const signal = AbortSignal.any([build.signal, over.signal]);
@@ -262,6 +266,8 @@ export function openCaches(options: CachesOptions): Caches {
                 mounts,
                 graph: told,
                 places,
+                seen,
+                ...(runAhead ? { runAhead } : {}),
                 inputs: known,
                 imported: layers.keys,
                 signal,
@@ -370,8 +376,8 @@ export function openCaches(options: CachesOptions): Caches {
       await last;
     },
     async settled() {
-      for (let seen: unknown; seen !== last || notes.size + stores.size > 0; ) {
-        seen = last;
+      for (let before: unknown; before !== last || notes.size + stores.size > 0; ) {
+        before = last;
         await Promise.all([last, ...notes, ...stores]);
       }
     },

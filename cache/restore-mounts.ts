@@ -1,6 +1,12 @@
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuildGraph, BuildKitClient, SessionService } from "../src/buildkit/index.js";
+import type {
+  BuildGraph,
+  BuildKitClient,
+  GraphInput,
+  RunAhead,
+  SessionService,
+} from "../src/buildkit/index.js";
 import { withDeadline } from "../src/errors/index.js";
 import { listBuildRecords } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
@@ -10,6 +16,7 @@ import { openMount } from "./mount-process.js";
 import { recordedMountId } from "./mount-record.js";
 import { type CachePlaces, mountName } from "./places.js";
 import type { CacheScope } from "./scope.js";
+import type { SeenMounts } from "./seen-mounts.js";
 import type { StepInputs } from "./step-inputs.js";
 import { readArchive, readStoredMount, type StoredMount } from "./stored-mount.js";
 
@@ -18,6 +25,9 @@ export interface RestoreOptions {
   readonly graph: BuildGraph;
   readonly scope: CacheScope;
   readonly places: CachePlaces;
+  /** Builds beside this one need not ask the engine for what this one has found there, or filled. */
+  readonly seen: SeenMounts;
+  readonly runAhead?: RunAhead;
   readonly client: BuildKitClient;
   readonly auth: SessionService;
   readonly inputs: Promise<ReadonlyMap<string, StepInputs>>;
@@ -38,9 +48,10 @@ const leastMs = 20_000;
  * @returns ids of what was filled
  */
 export async function restoreMounts(options: RestoreOptions): Promise<string[]> {
-  const { mounts, scope, places, client, graph, auth, signal } = options;
+  const { mounts, scope, places, seen, client, graph, auth, signal } = options;
   const stored: { mount: BuildMount; kept: StoredMount | undefined; unfinished: boolean }[] = [];
   for (const mount of mounts) {
+    if (seen.has(scope.namespace, mount.id)) continue;
     const kept = await firstStored(places, scope, mount.id);
     const unfinished = await isThere(fillingMark(places, scope, mount.id));
     if (kept || unfinished) stored.push({ mount, kept, unfinished });
@@ -48,6 +59,9 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
   if (stored.length === 0) return [];
   const missing = await missingOnes(stored, options);
   if (missing.length === 0) return [];
+  // What comes before the first command needs no mount: files and base images arrive while it is filled.
+  for (const { root } of missing.flatMap(({ mount }) => mount.steps))
+    if (root && runsNothing(graph, root)) options.runAhead?.(root);
   const helper = await findHelper(auth);
   return await client.gateway(
     { services: helper.services, sharedKey: "galley-helper", signal },
@@ -58,7 +72,10 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
         if (step === undefined) continue;
         const opened = await openMount(gateway, await helper.load(gateway, graph, step), graph, mount.use);
         // An engine that does not list the ids of mounts is asked here.
-        if (!unfinished && !listsIds(client) && (await opened.fingerprint()) !== undefined) continue;
+        if (!unfinished && !listsIds(client) && (await opened.fingerprint()) !== undefined) {
+          seen.add(scope.namespace, mount.id);
+          continue;
+        }
         const mark = fillingMark(places, scope, mount.id);
         await mkdir(places.filling, { recursive: true });
         await writeFile(mark, "");
@@ -69,6 +86,7 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
             const archive = readArchive(kept, chunkStore(places.chunks));
             await opened.fill(until(archive, withDeadline(signal, limitMs)));
             filled.push(mount.id);
+            seen.add(scope.namespace, mount.id);
           }
           await rm(mark, { force: true });
         } catch (error) {
@@ -84,6 +102,22 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
       return filled;
     },
   );
+}
+
+function runsNothing({ steps }: BuildGraph, { digest }: GraphInput): boolean {
+  const byDigest = new Map(steps.map((step) => [step.digest, step]));
+  const waiting = [digest];
+  const seen = new Set(waiting);
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const step = byDigest.get(next);
+    if (step?.kind !== "source" && step?.kind !== "file") return false;
+    for (const input of step.inputs)
+      if (!seen.has(input.digest)) {
+        seen.add(input.digest);
+        waiting.push(input.digest);
+      }
+  }
+  return true;
 }
 
 /** Unless it was stored anew meanwhile, and what it was made of before is gone for that. */
@@ -123,13 +157,14 @@ interface Candidate {
 }
 
 async function missingOnes(stored: readonly Candidate[], options: RestoreOptions): Promise<Candidate[]> {
-  const { client, places, inputs, imported, signal } = options;
+  const { client, places, scope, seen, inputs, imported, signal } = options;
   // The one question of most builds. An engine measures what it tells of, which takes long where that is much.
   const filter = listsIds(client) ? stored.map(({ mount }) => mountFilter(mount.use.id)) : undefined;
   const there = new Set(filter ? (await client.diskUsage({ filter, signal })).map(recordedMountId) : []);
   const gone = stored.filter(
     ({ mount, unfinished }) => unfinished || !listsIds(client) || !there.has(mount.use.id),
   );
+  for (const one of stored) if (!gone.includes(one)) seen.add(scope.namespace, one.mount.id);
   if (gone.length === 0) return [];
   const keys = await inputs;
   const earlier = new Set(

@@ -16,6 +16,7 @@ import {
   type BuildKitClient,
   BuildKitError,
   type ContextTree,
+  type RunAhead,
   type SolveStatus,
   type StepSourceMap,
 } from "../buildkit/index.js";
@@ -114,9 +115,9 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
         telling = telling.then(() => tellStatus(status));
         return telling;
       },
-      onGraph: async (graph: BuildGraph) => {
+      onGraph: async (graph: BuildGraph, runAhead: RunAhead) => {
         try {
-          await begun.onGraph(graph);
+          await begun.onGraph(graph, runAhead);
         } catch (error) {
           refused = error;
           throw error;
