@@ -71,7 +71,7 @@ export async function listStoredLayers(places: CachePlaces): Promise<StoredLayer
 }
 
 /** Bytes on disk of all layers of a repository: they share what they have in common. */
-export async function layerBytes(places: CachePlaces): Promise<number> {
+export async function layerBytes(places: Pick<CachePlaces, "layers">): Promise<number> {
   let bytes = 0;
   for (const { size } of await listBlobs(places.layers)) bytes += size;
   return bytes;
@@ -145,8 +145,8 @@ export async function blobsOf(layout: string, manifest: string): Promise<LayerBl
   return [...blobs].map(([digest, size]) => ({ digest, size }));
 }
 
-/** Files that were read and found sound, by what changes when they are written to. */
-const sound = new Set<string>();
+/** Files that were read and found sound, or are being read, by what changes when they are written to: services share most of their layers. */
+const sound = new Map<string, Promise<boolean>>();
 const mostSound = 10_000;
 
 /** Whether a blob is there and is what its digest says. A file that has not been written to since it was read is not read again. */
@@ -158,11 +158,18 @@ export async function isSoundBlob(
   const about = await lstat(blobPath(layout, digest)).catch(() => undefined);
   if (!about?.isFile() || about.size !== size) return false;
   const seen = `${digest} ${about.dev} ${about.ino} ${about.mtimeMs}`;
-  if (sound.has(seen)) return true;
-  if (!(await isWholeBlob(layout, { digest, size }, signal))) return false;
+  const known = sound.get(seen);
+  // Whoever reads it may be cancelled, or keep its other name of the file for less long.
+  if (known && (await known.catch(() => false))) return true;
+  const reading = isWholeBlob(layout, { digest, size }, signal);
   if (sound.size >= mostSound) sound.clear();
-  sound.add(seen);
-  return true;
+  sound.set(seen, reading);
+  const whole = await reading.catch((error: unknown) => {
+    sound.delete(seen);
+    throw error;
+  });
+  if (!whole) sound.delete(seen);
+  return whole;
 }
 
 /** The same, of what is on the disk now: all of it is read. */
