@@ -45,11 +45,7 @@ export async function answerCache(question: CacheQuestion, options: AnswerOption
   const { dataDirectory, signal } = options;
   switch (question.ask) {
     case "ls":
-      return (await listRepositories(dataDirectory)).map(({ mounts, builds, kept, ...rest }) => ({
-        ...rest,
-        mounts: mounts.length,
-        builds: builds.length,
-      }));
+      return await listRepositories(dataDirectory);
     case "show":
       return await showRepository(dataDirectory, question.repo);
     case "inspect": {

@@ -26,7 +26,60 @@ export async function readEngineKept(dataDirectory: string): Promise<EngineKept 
 }
 
 export async function writeEngineKept(dataDirectory: string, { at, kept }: EngineKept): Promise<void> {
-  await replaceFile(fileOf(dataDirectory), JSON.stringify({ v: 1, at, kept }));
+  await replaceFile(
+    fileOf(dataDirectory),
+    JSON.stringify({ v: 1, at, sums: Object.fromEntries(sumsOf(kept)), kept }),
+  );
+}
+
+/** Bytes of what the engine holds for a repository. */
+export interface EngineSums {
+  readonly record: number;
+  readonly image: number;
+}
+
+const nothingHeld: EngineSums = { record: 0, image: 0 };
+
+export function sumsOf(kept: readonly Kept[]): Map<string, EngineSums> {
+  const sums = new Map<string, EngineSums>();
+  for (const { repo, kind, size } of kept) {
+    if (kind !== "record" && kind !== "image") continue;
+    const before = sums.get(repo) ?? nothingHeld;
+    sums.set(repo, { ...before, [kind]: before[kind] + size });
+  }
+  return sums;
+}
+
+/** The same of all repositories, for which the list itself, which is long, need not be read. */
+export async function readEngineSums(
+  dataDirectory: string,
+): Promise<{ readonly at: string; readonly of: (repo: string) => EngineSums } | undefined> {
+  const text = await readFile(fileOf(dataDirectory), "utf8").catch(() => "");
+  const found = headOf(text);
+  if (found) return { at: found.at, of: (repo) => found.sums.get(repo) ?? nothingHeld };
+  const whole = await readEngineKept(dataDirectory);
+  if (!whole) return undefined;
+  const sums = sumsOf(whole.kept);
+  return { at: whole.at, of: (repo) => sums.get(repo) ?? nothingHeld };
+}
+
+/** What stands before the list. In a text of JSON the quotes would not be bare. */
+const listBegins = ',"kept":[';
+
+function headOf(text: string): { at: string; sums: Map<string, EngineSums> } | undefined {
+  const end = text.indexOf(listBegins);
+  if (end === -1) return undefined;
+  try {
+    const { v, at, sums } = Object(JSON.parse(`${text.slice(0, end)}}`)) as Record<string, unknown>;
+    const entries = Object.entries(Object(sums) as Record<string, EngineSums>);
+    const isNumbers = ({ record, image }: Partial<EngineSums>) =>
+      typeof record === "number" && typeof image === "number";
+    return v === 1 && typeof at === "string" && sums && entries.every(([, one]) => isNumbers(Object(one)))
+      ? { at, sums: new Map(entries) }
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Some of it was removed. */

@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { UsageRecord } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
-import { type EngineKept, readEngineKept } from "./engine-kept.js";
+import { type EngineKept, readEngineKept, readEngineSums } from "./engine-kept.js";
+import { type IndexSums, sumsOf } from "./index-sums.js";
 import type { Kept, KeptHere } from "./kept.js";
 import { keptLayers } from "./kept-layers.js";
 import { mountsOf } from "./kept-mounts.js";
@@ -12,7 +14,7 @@ import { mountRecord } from "./mount-record.js";
 import { cachePlaces } from "./places.js";
 import { type RepositoryIndex, readIndex } from "./repository-index.js";
 import { listStoredMounts, type StoredMount } from "./stored-mount.js";
-import { readIndexes } from "./stored-sweep.js";
+import { readAllSums } from "./stored-sweep.js";
 
 /** What is kept for a repository, of all kinds. */
 export interface KeptRepository extends RepositoryIndex {
@@ -32,23 +34,31 @@ export interface KeptRepository extends RepositoryIndex {
   readonly hitRate: number | null;
 }
 
+/** A repository in a list: of mounts and builds how many there are. */
+export interface ListedRepository extends Omit<KeptRepository, "v" | "kept" | "mounts" | "builds"> {
+  readonly mounts: number;
+  readonly builds: number;
+}
+
 /** Every repository that something is kept for. Asks no engine. */
-export async function listRepositories(dataDirectory: string): Promise<KeptRepository[]> {
-  const [indexes, engine] = await Promise.all([readIndexes(dataDirectory), readEngineKept(dataDirectory)]);
-  const byRepository = new Map<string, Kept[]>();
-  for (const item of engine?.kept ?? []) {
-    const known = byRepository.get(item.repo);
-    if (known) known.push(item);
-    else byRepository.set(item.repo, [item]);
-  }
-  return await Promise.all(
-    [...indexes.values()].map(async (index) =>
-      whole(dataDirectory, index, engine && { at: engine.at, kept: byRepository.get(index.repoKey) ?? [] }, {
-        bytes: await layerBytes(cachePlaces(dataDirectory, index.repoKey)),
-        items: [],
-      }),
-    ),
-  );
+export async function listRepositories(dataDirectory: string): Promise<ListedRepository[]> {
+  const [sums, engine] = await Promise.all([readAllSums(dataDirectory), readEngineSums(dataDirectory)]);
+  const listed = async (repoKey: string, { steps, cached, ...sum }: IndexSums): Promise<ListedRepository> => {
+    const { layers } = cachePlaces(dataDirectory, repoKey);
+    const held = engine?.of(repoKey);
+    return {
+      repoKey,
+      ...sum,
+      engineAt: engine?.at ?? null,
+      // To ask for what is not there takes longer than to see that.
+      layerBytes: existsSync(layers) ? await layerBytes({ layers }) : 0,
+      recordBytes: held?.record ?? 0,
+      imageBytes: held?.image ?? 0,
+      mirrorBytes: (await keptMirror(dataDirectory, repoKey, sum.lastUsedAt))?.size ?? 0,
+      hitRate: steps === 0 ? null : cached / steps,
+    };
+  };
+  return await Promise.all([...sums].map(([repoKey, sum]) => listed(repoKey, sum)));
 }
 
 /** @throws GalleyError not_found, invalid_request */
@@ -78,10 +88,7 @@ async function whole(
   layers: Pick<KeptHere, "bytes" | "items">,
 ): Promise<KeptRepository> {
   const held = engine?.kept ?? [];
-  const used = [...index.mounts.map(({ lastUsedAt }) => lastUsedAt), ...index.builds.map(({ at }) => at)];
-  const lastUsedAt = used.sort().at(-1) ?? null;
-  const steps = index.builds.reduce((sum, build) => sum + build.steps, 0);
-  const cached = index.builds.reduce((sum, build) => sum + build.cached, 0);
+  const { steps, cached, lastUsedAt } = sumsOf(index);
   const mirror = await keptMirror(dataDirectory, index.repoKey, lastUsedAt);
   const bytesOf = (wanted: Kept["kind"]) =>
     held.reduce((sum, { kind, size }) => (kind === wanted ? sum + size : sum), 0);
@@ -106,7 +113,7 @@ async function keptMirror(
 ): Promise<Kept | undefined> {
   const what = `${repo}.git`;
   const mirror = join(dataDirectory, "repos", what);
-  const about = await stat(mirror).catch(() => undefined);
+  const about = existsSync(mirror) ? await stat(mirror).catch(() => undefined) : undefined;
   if (!about) return undefined;
   const packs = join(mirror, "objects/pack");
   let size = 0;

@@ -115,7 +115,19 @@ test("An index that is damaged or gone is made again from what is there.", async
     expect(await showRepository(dataDirectory, "a"), text).toEqual(whole);
   }
   await rm(index);
-  expect(await listRepositories(dataDirectory)).toEqual([whole]);
+  const { kept, mounts, builds, v, ...rest } = whole;
+  const listed = [{ ...rest, mounts: mounts.length, builds: builds.length }];
+  expect(await listRepositories(dataDirectory)).toEqual(listed);
+  // From its sums alone, and where they are not to be believed.
+  await refreshIndex(cachePlaces(dataDirectory, "a"), signal);
+  expect(await listRepositories(dataDirectory)).toEqual(listed);
+  for (const wrong of ['"steps":"1"', '"repoKey":"b"', '"lastUsedAt":1']) {
+    const [name = ""] = wrong.split(":");
+    const text = await readFile(index, "utf8");
+    await writeFile(index, text.replace(new RegExp(`${name}:(?:"[^"]*"|\\d+|null)`), wrong));
+    expect(await listRepositories(dataDirectory), wrong).toEqual(listed);
+    await refreshIndex(cachePlaces(dataDirectory, "a"), signal);
+  }
 });
 
 test("An index that was not written after what it speaks of, as its writer was killed or the disk was full, is not believed.", async () => {

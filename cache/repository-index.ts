@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import {
   type CacheBuildRecord,
@@ -7,6 +7,7 @@ import {
   trimBuildRecords,
 } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
+import { type IndexSums, sumsIn, sumsOf } from "./index-sums.js";
 import { type CachePlaces, mountName } from "./places.js";
 import { replaceFile } from "./replace-file.js";
 import { withLock } from "./repository-lock.js";
@@ -56,9 +57,7 @@ const usersKept = 10;
 
 /** Undefined where nothing is kept. An index that is missing, damaged or older than what it speaks of is made again from what is there. */
 export async function readIndex(places: CachePlaces): Promise<RepositoryIndex | undefined> {
-  const text = (await isStale(places))
-    ? undefined
-    : await readFile(places.index, "utf8").catch(() => undefined);
+  const text = textOf(places);
   if (text !== undefined) {
     const index = parse(text, places);
     if (index) return index;
@@ -67,21 +66,43 @@ export async function readIndex(places: CachePlaces): Promise<RepositoryIndex | 
   return made.mounts.length + made.builds.length === 0 && text === undefined ? undefined : made;
 }
 
-/** Something was written or removed since, and whoever did it was killed before it could say so, or had no room on the disk. */
-async function isStale(places: CachePlaces): Promise<boolean> {
-  const changedAt = async (path: string) => (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
-  const written = await changedAt(places.index);
-  const scopes = await readdir(places.mounts(""), { withFileTypes: true }).catch(() => []);
-  const folders = scopes.filter((entry) => entry.isDirectory()).map(({ name }) => places.mounts(name));
-  const changes = await Promise.all([places.builds, ...folders].map(changedAt));
-  return changes.some((at) => at > written);
+/** The same, of which only the sums are wanted. */
+export async function readSums(places: CachePlaces): Promise<IndexSums | undefined> {
+  const sums = sumsIn(textOf(places) ?? "", basename(places.directory));
+  if (sums) return sums;
+  const index = await readIndex(places);
+  return index && sumsOf(index);
+}
+
+/** The file, if it is there and no older than what it speaks of. */
+function textOf(places: CachePlaces): string | undefined {
+  try {
+    return isStale(places) ? undefined : readFileSync(places.index, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Something was written or removed since, and whoever did it was killed before it could say so, or had no room on the disk. Files are looked at
+ * without the thread pool: for the few microseconds that each takes, a repository among hundreds would wait ten times as long for its turn.
+ */
+function isStale(places: CachePlaces): boolean {
+  const changedAt = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const written = changedAt(places.index);
+  if (changedAt(places.builds) > written) return true;
+  const mounts = places.mounts("");
+  if (changedAt(mounts) === 0) return false;
+  return readdirSync(mounts, { withFileTypes: true }).some(
+    (entry) => entry.isDirectory() && changedAt(places.mounts(entry.name)) > written,
+  );
 }
 
 /** Makes the index anew and writes it. */
 export async function refreshIndex(places: CachePlaces, signal: AbortSignal): Promise<RepositoryIndex> {
   return await withLock(`${places.lock}-index`, signal, async () => {
     const index = await makeIndex(places);
-    await replaceFile(places.index, JSON.stringify(index));
+    await replaceFile(places.index, JSON.stringify({ sums: sumsOf(index), ...index }));
     return index;
   });
 }
@@ -145,6 +166,7 @@ function parse(text: string, places: CachePlaces): RepositoryIndex | undefined {
   try {
     const value = Object(JSON.parse(text)) as Partial<RepositoryIndex>;
     const { v, repoKey, storedBytes, mounts, builds } = value;
+    delete (value as { sums?: unknown }).sums;
     if (v !== 1 || repoKey !== basename(places.directory) || typeof storedBytes !== "number")
       return undefined;
     return Array.isArray(mounts) && Array.isArray(builds) ? (value as RepositoryIndex) : undefined;

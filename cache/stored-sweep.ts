@@ -1,25 +1,40 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { chunkStore } from "./chunks.js";
+import type { IndexSums } from "./index-sums.js";
 import { type CachePlaces, cachePlaces, isRepoKey } from "./places.js";
-import { type IndexedMount, type RepositoryIndex, readIndex } from "./repository-index.js";
+import { type IndexedMount, type RepositoryIndex, readIndex, readSums } from "./repository-index.js";
 import { withLock } from "./repository-lock.js";
 import { listStoredMounts } from "./stored-mount.js";
 
 /** Of every repository that something is kept for, by repo key. */
-export async function readIndexes(dataDirectory: string): Promise<Map<string, RepositoryIndex>> {
-  const indexes = new Map<string, RepositoryIndex>();
+export function readIndexes(dataDirectory: string): Promise<Map<string, RepositoryIndex>> {
+  return ofEach(dataDirectory, readIndex);
+}
+
+/** The same, of which only the sums are wanted. */
+export function readAllSums(dataDirectory: string): Promise<Map<string, IndexSums>> {
+  return ofEach(dataDirectory, readSums);
+}
+
+async function ofEach<T>(
+  dataDirectory: string,
+  read: (places: CachePlaces) => Promise<T | undefined>,
+): Promise<Map<string, T>> {
+  const found = new Map<string, T>();
   const entries = await readdir(join(dataDirectory, "cache"), { withFileTypes: true }).catch(() => []);
   const keys = entries
     .filter((entry) => entry.isDirectory() && isRepoKey(entry.name))
-    .map(({ name }) => name);
-  await Promise.all(
-    keys.sort().map(async (key) => {
-      const index = await readIndex(cachePlaces(dataDirectory, key));
-      if (index) indexes.set(key, index);
-    }),
-  );
-  return new Map([...indexes].sort(([a], [b]) => (a < b ? -1 : 1)));
+    .map(({ name }) => name)
+    .sort();
+  for (const [number, key] of keys.entries()) {
+    // Others have to be served, too.
+    if (number % 16 === 15) await setImmediate();
+    const one = await read(cachePlaces(dataDirectory, key));
+    if (one) found.set(key, one);
+  }
+  return found;
 }
 
 /** Removes a stored mount with all that no other one is made of. @returns bytes freed on disk */
