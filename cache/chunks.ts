@@ -19,9 +19,9 @@ export interface Chunk {
 const largest = 8 * 1024 * 1024;
 /** What is not a tenth smaller stays as it is: archives and images are packed already. */
 const worthwhile = 0.9;
-const probeBytes = 4 * 1024;
+const probeBytes = 16 * 1024;
 /** Bits a byte that something packed has, or nearly so; text has five. */
-const packedBits = 7.6;
+const packedBits = 7.5;
 const plain = 0;
 const packed = 1;
 
