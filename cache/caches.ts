@@ -39,6 +39,8 @@ export interface CachesOptions {
   readonly keepers?: readonly Keeper[];
   /** Something was removed to keep the budget, or because the disk is nearly full. */
   readonly onRemoved?: (removed: Removed) => void;
+  /** All kinds were brought within their limits, and written down. */
+  readonly onCollected?: () => void;
   readonly log: CacheLog;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -171,12 +173,17 @@ export function openCaches(options: CachesOptions): Caches {
     onFailed: (kind, error) =>
       log.warn({ kind, error: error.message }, "what is kept could not be collected"),
   });
+  const collectAll = () =>
+    later("collecting what is kept", async () => {
+      await collection.all(over.signal);
+      options.onCollected?.();
+    });
   let due: NodeJS.Timeout | undefined;
   const collectLater = () => {
     if (over.signal.aborted) return;
     due ??= setTimeout(() => {
       due = undefined;
-      void later("collecting what is kept", () => collection.all(over.signal));
+      void collectAll();
     }, options.collectAfterMs ?? 60_000).unref();
   };
   const leave = ({ namespace, repoKey }: CacheScope) => {
@@ -372,7 +379,7 @@ export function openCaches(options: CachesOptions): Caches {
       );
     },
     async collect() {
-      void later("collecting what is kept", () => collection.all(over.signal));
+      void collectAll();
       await last;
     },
     async settled() {

@@ -6,6 +6,7 @@ export { exportCaches, type Moved } from "./export-caches.js";
 export { hasBusybox } from "./helper.js";
 export { type ImageUse, readImageUses } from "./image-uses.js";
 export { importCaches } from "./import-caches.js";
+export { keptBytes } from "./inspect.js";
 export type { Keeper, Kept, Removed } from "./kept.js";
 export type { LayerRegistry } from "./registry-layers.js";
 export { cacheScope } from "./scope.js";

@@ -61,6 +61,14 @@ export async function listRepositories(dataDirectory: string): Promise<ListedRep
   return await Promise.all([...sums].map(([repoKey, sum]) => listed(repoKey, sum)));
 }
 
+/** Bytes of all that is kept, mirrors too; of the engine, when it was last looked at. */
+export async function keptBytes(dataDirectory: string): Promise<number> {
+  let sum = 0;
+  for (const one of await listRepositories(dataDirectory))
+    sum += one.storedBytes + one.layerBytes + one.recordBytes + one.imageBytes + one.mirrorBytes;
+  return sum;
+}
+
 /** @throws GalleyError not_found, invalid_request */
 export async function showRepository(dataDirectory: string, repoKey: string): Promise<KeptRepository> {
   const index = await readIndex(cachePlaces(dataDirectory, repoKey));

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { answerCache, openCaches } from "../../cache/index.js";
+import { answerCache, keptBytes, openCaches } from "../../cache/index.js";
 import { createInputImages, proxyArgs } from "../build/index.js";
 import { BuildKitClient, loadDockerConfig } from "../buildkit/index.js";
 import {
@@ -40,6 +40,7 @@ import { startFirewall } from "./firewall-loop.js";
 import { serveHealth } from "./health.js";
 import { heartbeatLoop } from "./heartbeat-loop.js";
 import { jobSources } from "./job-source.js";
+import { watchKeptBytes } from "./kept-bytes.js";
 import { keptImages, repositoryImages } from "./kept-images.js";
 import type { AgentLog } from "./log.js";
 import { createMetrics } from "./metrics.js";
@@ -162,11 +163,13 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       signal: over.signal,
     });
     const projectImages = new ProjectImages();
+    const kept = watchKeptBytes(() => keptBytes(dataDirectory));
     const keepers = [keptImages({ docker, agent, dataDirectory, projectImages })];
     const caches = openCaches({
       dataDirectory,
       keepers,
       onRemoved: (removed) => cacheEvents.add(removedEvent(removed, { id: newId(), now: now() })),
+      onCollected: () => kept.look(),
       budget: config.cacheBudget,
       share: config.cacheShare,
       connect: connectBuildKit,
@@ -212,7 +215,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
           now,
           onProgress,
           signal: ended,
-        }),
+        }).finally(() => question.ask === "prune" && kept.look()),
       onSettled: () => sync.trigger(),
       cutOff,
       log,
@@ -305,7 +308,11 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     const disk = async () => {
       try {
         const { bavail, blocks, bsize } = await statfs(dataDirectory);
-        return { free: bavail * bsize, total: blocks * bsize };
+        return {
+          free: bavail * bsize,
+          total: blocks * bsize,
+          ...(kept.bytes === undefined ? {} : { caches: kept.bytes }),
+        };
       } catch {
         return null;
       }

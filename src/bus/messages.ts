@@ -279,8 +279,8 @@ export const heartbeat = z.object({
   slots: z.int().min(1),
   running: z.array(z.object({ deployment: id, attempt: z.int().min(1) })).max(1000),
   engine: z.object({ version: z.string(), api: z.string(), store: z.string() }).nullable(),
-  /** Bytes of the file system of GALLEY_DATA_DIR. */
-  disk: z.object({ free: z.number(), total: z.number() }).nullable(),
+  /** Bytes of the file system of GALLEY_DATA_DIR; `caches`: all that is kept for repositories, when that was last summed up. */
+  disk: z.object({ free: z.number(), total: z.number(), caches: z.number().min(0).optional() }).nullable(),
   /** Events that wait on disk because the bus has not taken them. */
   unsent: z.int().min(0),
 });

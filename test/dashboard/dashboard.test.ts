@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { createTestAgent } from "../queue/agent.js";
 import { damageRepository } from "../support/cache-store.js";
 import { answerCaches } from "../support/cached-agent.js";
 import { startGround } from "../support/ground-server.js";
 import { signIn } from "./browser.js";
-import { buildKitRecords, keepSome } from "./kept.js";
+import { buildKitRecords, imagesTold, keepSome, tellRemovals } from "./kept.js";
 import { dashboard, see } from "./set-up.js";
 import { failing } from "./shop-ends.js";
 import { building } from "./shop-story.js";
@@ -63,13 +64,16 @@ test("a new agent's token is shown once, and its panel turns to online by itself
   expect(token).toMatch(/^galley_agt_/);
   const joined = await createTestAgent(world().bus, { url: world().url, token });
   try {
-    joined.beat({ slots: 3, version: "0.9.1" });
+    joined.beat({ slots: 3, version: "0.9.1", disk: { free: 1e9, total: 2e9, caches: 3e8 } });
     await panel.getByText("online", { exact: true }).waitFor();
     expect(await panel.textContent()).not.toContain(token);
     const row = page.locator('[data-agent="rack-9"]');
     await expect
       .poll(() => row.textContent())
-      .toMatch(/online.*0\.9\.1.*28\.0\.0 · overlay2.*0\/3.*1\.0 GB free/);
+      .toMatch(/online.*0\.9\.1.*28\.0\.0 · overlay2.*0\/3.*1\.0 GB free, 300\.0 MB caches/);
+    expect(await row.getByRole("link", { name: "300.0 MB caches" }).getAttribute("href")).toBe(
+      "/admin/caches/rack-9",
+    );
     await page.reload();
     await row.waitFor();
     expect(await page.content()).not.toContain("galley_agt_");
@@ -135,11 +139,18 @@ test("a project is added, gets a secret that nothing shows, and a pull request o
 test("what an agent keeps is seen by repository, mount and build, and goes after one has seen what would go", async () => {
   const dataDirectory = mkdtempSync(join(tmpdir(), "galley-kept-"));
   const page = await open("/admin/caches/one");
-  const answering = await answerCaches(agent(), world().bus, dataDirectory, buildKitRecords("shop-1"));
+  const answering = await answerCaches(agent(), world().bus, dataDirectory, {
+    records: buildKitRecords("shop-1"),
+    images: imagesTold,
+  });
   try {
     await page.reload();
     await see(page, "Nothing is kept yet");
     await see(page, "RUN --mount=type=cache,target=/root/.npm npm ci");
+    // What it has removed by itself is there, whatever it keeps now.
+    const removals = page.getByRole("region", { name: "Removed by itself" });
+    await removals.getByText("Nothing yet.").waitFor();
+    await tellRemovals(agent(), "shop-1");
     await keepSome(dataDirectory, "shop-1", "dep0newest");
     await page.reload();
     await page.getByRole("link", { name: "Caches", exact: true }).waitFor();
@@ -150,24 +161,42 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
     expect(await page.getByRole("region", { name: "Stored for repositories" }).textContent()).toMatch(
       /of 20\.0 GB.*shop-1.*github\.com-acme-docs/,
     );
+    expect(await page.getByRole("region", { name: "Disk of the agent" }).textContent()).toMatch(
+      /1\.0 GB free of 2\.0 GB.*stored mounts2\d\.\d MB.*stored layers4\.5 MB.*everything else/,
+    );
+    expect(await page.getByRole("region", { name: "Images" }).textContent()).toMatch(
+      /2\.0 GB.*of these repositories399\.0 MB.*all others1\.3 GB.*shared, at least310\.0 MB.*212\.0 MB reclaimable/,
+    );
+    await expect
+      .poll(() => removals.textContent())
+      .toMatch(
+        /image.*galley\/shop:web-77aa.*shop-1.*all repositories keep more than 20\.0 GB.*190\.0 MB.*mount.*go-build.*fork-pr-11.*more than 10\.0 GB.*88\.2 MB/,
+      );
 
     // By keyboard: the row, what is in a mount, why a step was not cached.
-    const shop = page.getByRole("link", { name: "shop-1" });
+    const shop = page.locator("a[data-row]").filter({ hasText: "shop-1" });
     await shop.focus();
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Cache mounts" }).waitFor();
-    const mount = page.getByRole("button", { name: "/root/.npm" });
+    const mount = page
+      .getByRole("region", { name: "Cache mounts" })
+      .getByRole("button", { name: "/root/.npm" });
     await mount.focus();
     await page.keyboard.press("Enter");
     await see(page, "_cacache/content-v2/sha512");
     expect(await page.getByRole("link", { name: "web of dep0newest" }).getAttribute("href")).toBe(
       "/deployments/dep0newest",
     );
-    await page.getByRole("button", { name: "web", exact: true }).first().click();
+    const builds = page.getByRole("region", { name: "Builds" });
+    await builds.getByRole("button", { name: "web", exact: true }).first().click();
     await see(page, "files changed");
     // What BuildKit holds of the same mount stands beside what is stored, by its kind.
     const held = page.getByRole("region", { name: "Also kept" });
-    await expect.poll(() => held.textContent()).toMatch(/record\/root\/\.npm.*460\.0 MB/);
+    await expect.poll(() => held.textContent()).toMatch(/layersweb.*4\.5 MB.*record\/root\/\.npm.*460\.0 MB/);
+    await held.getByRole("button", { name: "web", exact: true }).click();
+    await expect.poll(() => held.textContent()).toMatch(/3\.4 MB.*sha256:[0-9a-f]{64}.*1\.1 MB.*sha256/);
+    await held.getByRole("button", { name: "galley/shop:api" }).click();
+    await expect.poll(() => held.textContent()).toMatch(/sha256:9a77e2.*used by.*web of dep0newest/);
 
     await page.getByRole("button", { name: "Prune…" }).click();
     const dialog = page.getByRole("dialog");
@@ -175,7 +204,12 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
     await dialog.getByLabel("all of it").check();
     await expect
       .poll(() => dialog.textContent())
-      .toMatch(/3 entries.*The next builds take up to 59\.3 s longer/);
+      .toMatch(/4 entries.*The next builds take up to 59\.3 s longer/);
+    // What the engine holds goes only where somebody asks for that.
+    await dialog.getByLabel("BuildKit's records of mounts").check();
+    await expect.poll(() => dialog.textContent()).toMatch(/5 entries.*record, base/);
+    await dialog.getByLabel("stored mounts and layers").uncheck();
+    await expect.poll(() => dialog.textContent()).toMatch(/1 entry.*record, base/);
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
     await mount.waitFor();
@@ -184,8 +218,8 @@ test("what an agent keeps is seen by repository, mount and build, and goes after
     await dialog.getByText("Nothing is that old").waitFor();
     expect(await dialog.getByRole("button", { name: "Remove" }).isDisabled()).toBe(true);
     await dialog.getByLabel("all of it").check();
-    await dialog.getByRole("button", { name: "Remove 3 entries" }).click();
-    await dialog.getByText("Removed 3 entries").waitFor();
+    await dialog.getByRole("button", { name: "Remove 4 entries" }).click();
+    await dialog.getByText("Removed 4 entries").waitFor();
     await dialog.getByRole("button", { name: "Close" }).click();
     await see(page, "None is stored.");
     await page.getByRole("link", { name: "Caches of one" }).click();
@@ -229,7 +263,7 @@ test("no view is wider than a telephone of 360 pixels", async () => {
   const page = await open("/", { width: 360 });
   for (const [path, shown] of [
     ["/", `pr-${pr}`],
-    ["/projects", "cellar"],
+    ["/projects", "shop"],
     ["/projects/shop", "Repository login"],
     [`/environments/${environment}`, "#1"],
     ["/admin/agents", "28.0.0 · overlay2"],
@@ -240,6 +274,23 @@ test("no view is wider than a telephone of 360 pixels", async () => {
     const widths = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]");
     expect(widths, path).toEqual([360, 360]);
   }
+});
+
+test("colours are the system's until others are chosen, which stay chosen", async () => {
+  const ground = (page: Page) => page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
+  const [light, dark] = ["rgb(255, 255, 255)", "rgb(20, 22, 26)"];
+  const page = await open("/projects", { dark: true });
+  await page.getByRole("heading", { name: "Projects", exact: true }).waitFor();
+  expect(await ground(page)).toBe(dark);
+  await page.getByRole("button", { name: "auto", exact: true }).click();
+  await page.getByRole("button", { name: "light", exact: true }).waitFor();
+  expect(await ground(page)).toBe(light);
+  await page.reload();
+  await page.getByRole("button", { name: "light", exact: true }).waitFor();
+  expect(await ground(page)).toBe(light);
+  const other = await open("/projects");
+  await other.getByRole("heading", { name: "Projects", exact: true }).waitFor();
+  expect(await ground(other)).toBe(light);
 });
 
 test("every address can be opened directly, and one that is none says so", async () => {

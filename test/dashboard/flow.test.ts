@@ -70,7 +70,8 @@ onEachEngine(
       await page.goto("/admin/caches/dashboard");
       await page.getByRole("region", { name: "In BuildKit" }).getByText("steps and contexts").waitFor();
       await page.locator("a[data-row]").click();
-      await page.getByRole("button", { name: "back", exact: true }).click();
+      const builds = page.getByRole("region", { name: "Builds" });
+      await builds.getByRole("button", { name: "back", exact: true }).click();
       await page.getByText("first build").first().waitFor();
       await page.goto(deployment);
 

@@ -1,5 +1,9 @@
 // What a made-up agent keeps: repositories with cache mounts and builds, and the records of its BuildKit.
+import { randomUUID } from "node:crypto";
 import { writeEngineKept } from "../../cache/engine-kept.js";
+import { noticeReply, request } from "../../src/bus/index.js";
+import type { CacheEvent } from "../../src/events/index.js";
+import type { TestAgent } from "../queue/agent.js";
 import { keepRepository } from "../support/cache-store.js";
 import type { UsageTold } from "../support/cached-agent.js";
 
@@ -50,6 +54,7 @@ export async function keepSome(dataDirectory: string, shop: string, deployment: 
         directories: [{ path: ".", bytes: 31_000_000, files: 840 }],
       },
     ],
+    layers: [{ service: "web", storedAt: ago(40 * minute), sizes: [3_400_000, 1_100_000, 700] }],
     builds: [
       { id: `${deployment}-web`, at: ago(40 * minute), took: 9_400, steps: steps(0, 8_100, "c") },
       { id: "dep8q2m4-web", at: ago(2 * day), took: 41_200, steps: steps(29_100, 8_800, "b") },
@@ -90,7 +95,7 @@ export async function keepSome(dataDirectory: string, shop: string, deployment: 
 
 export const buildKitRecords = (shop: string): UsageTold[] => [
   {
-    ...{ type: "exec.cachemount", size: 460_000_000, inUse: false },
+    ...{ id: "k3v9x0q1m2n4", type: "exec.cachemount", size: 460_000_000, inUse: false },
     description: `cached mount /root/.npm from exec /bin/sh -c npm ci with id "${shop}//root/.npm"`,
   },
   {
@@ -100,3 +105,29 @@ export const buildKitRecords = (shop: string): UsageTold[] => [
   { type: "regular", size: 2_900_000_000, inUse: false, description: "mount / from exec /bin/sh -c npm ci" },
   { type: "regular", size: 800_000_000, inUse: true, description: "pulled from node:22-slim" },
 ];
+
+export const imagesTold = {
+  ours: 399_000_000,
+  others: 1_250_000_000,
+  shared: 310_000_000,
+  reclaimable: 212_000_000,
+};
+
+/** The agent says that it has removed something by itself: what kept its budget, and what made room on the disk. */
+export async function tellRemovals({ id, connection }: TestAgent, shop: string): Promise<void> {
+  const removed = (minutes: number, more: Pick<CacheEvent, "kind" | "what" | "scope" | "why" | "freed">) => ({
+    ...{ v: 1 as const, id: randomUUID(), at: ago(minutes * minute), type: "cache.removed" as const },
+    ...{ repo: shop, name: "n3x8q", ...more },
+  });
+  const events: CacheEvent[] = [
+    removed(300, {
+      ...{ kind: "mount", what: "/root/.cache/go-build", scope: "fork-pr-11", freed: 88_200_000 },
+      why: "its repository keeps more than 10000000000 bytes",
+    }),
+    removed(41, {
+      ...{ kind: "image", what: "galley/shop:web-77aa", scope: "base", freed: 190_000_000 },
+      why: "all repositories keep more than 20000000000 bytes",
+    }),
+  ];
+  await request(connection, id, "cache-notice", { v: 1, events }, noticeReply, { timeoutMs: 60_000 });
+}

@@ -12,7 +12,7 @@ import { answerCaches } from "../support/cached-agent.js";
 import type { TestDatabases } from "../support/databases.js";
 import { startGround } from "../support/ground-server.js";
 import { openPage, session, startBrowser } from "./browser.js";
-import { buildKitRecords, keepSome } from "./kept.js";
+import { buildKitRecords, imagesTold, keepSome, tellRemovals } from "./kept.js";
 import { failing, running } from "./shop-ends.js";
 import { building } from "./shop-story.js";
 import { story } from "./story.js";
@@ -65,7 +65,7 @@ const failed = await deploy(9, 35_500, async (s) => {
   await failing(s);
 });
 await world.deployment(failed, ({ final }) => final);
-const live = await deploy(7, 14_000, (s) => building(s, "Let the basket be empty"));
+const live = await deploy(7, 14_000, (s) => building(s, "Let the basket be empty", true));
 await world.deployment(live, ({ state }) => state === "building");
 await world.deploy({ ref: "main" });
 
@@ -76,7 +76,13 @@ const kept = join(root, "kept");
 const project = await world.call<{ url: string }>("GET", "/projects/shop");
 const shopKey = repoKeyOf(project.body.url);
 await keepSome(kept, shopKey, up);
-await answerCaches(agent, world.bus, kept, buildKitRecords(shopKey), { all: 40e6, repository: 20e6 });
+await answerCaches(agent, world.bus, kept, {
+  records: buildKitRecords(shopKey),
+  budget: { all: 40e6, repository: 20e6 },
+  images: imagesTold,
+});
+await tellRemovals(agent, shopKey);
+agent.beat({ disk: { free: 61e9, total: 250e9, caches: 37e9 } });
 
 interface View {
   readonly name: string;
@@ -138,13 +144,35 @@ const views: readonly View[] = [
     name: "cache-repository",
     url: world.url,
     path: `/admin/caches/rack-1/${shopKey}`,
-    act: (page) => page.getByRole("button", { name: "/root/.npm" }).click(),
+    act: (page) =>
+      page.getByRole("region", { name: "Cache mounts" }).getByRole("button", { name: "/root/.npm" }).click(),
+  },
+  {
+    name: "cache-layers",
+    url: world.url,
+    path: `/admin/caches/rack-1/${shopKey}`,
+    act: (page) =>
+      page
+        .getByRole("region", { name: "Also kept" })
+        .getByRole("button", { name: "web", exact: true })
+        .click(),
   },
   {
     name: "cache-build",
     url: world.url,
     path: `/admin/caches/rack-1/${shopKey}`,
-    act: (page) => page.getByRole("button", { name: "web" }).nth(1).click(),
+    act: (page) =>
+      page.getByRole("region", { name: "Builds" }).getByRole("button", { name: "web" }).nth(1).click(),
+  },
+  {
+    name: "verify",
+    url: world.url,
+    path: "/admin/caches",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Verify…" }).click();
+      await page.getByRole("button", { name: "Read all of it" }).click();
+      await page.getByText("all sound").waitFor();
+    },
   },
   {
     name: "prune",
@@ -155,6 +183,19 @@ const views: readonly View[] = [
       await page.getByText("unpacked").waitFor();
     },
   },
+  {
+    name: "fork",
+    url: world.url,
+    path: `/deployments/${live}`,
+    act: (page) => page.getByText("fork", { exact: true }).click(),
+  },
+  {
+    name: "revoke",
+    url: world.url,
+    path: "/admin/agents",
+    act: (page) => page.getByRole("button", { name: "Revoke rack-2" }).click(),
+  },
+  { name: "nowhere", url: world.url, path: "/projects/nowhere" },
   { name: "keys", url: world.url, path: "/", act: (page) => page.keyboard.press("?") },
 ];
 mkdirSync(target, { recursive: true });

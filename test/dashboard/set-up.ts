@@ -9,6 +9,8 @@ import { type Story, story } from "./story.js";
 
 export interface OpenOptions {
   readonly width?: number;
+  /** What the system's colours are. Default: false. */
+  readonly dark?: boolean;
   /** Default: the world's server. */
   readonly url?: string;
   /** Default: true. */
@@ -98,9 +100,10 @@ export function dashboard() {
       return take(id, pulls);
     },
     open: async (path: string, options: OpenOptions = {}): Promise<Page> => {
-      const { url = there(world).url, signedIn = true, width } = options;
+      const { url = there(world).url, signedIn = true, width, dark = false } = options;
       const watched = await openPage(there(browser), {
         url,
+        dark,
         ...(width === undefined ? {} : { width }),
         session: signedIn ? cookie : undefined,
       });

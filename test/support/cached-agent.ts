@@ -3,23 +3,33 @@ import { answerCache } from "../../cache/index.js";
 import { Readers } from "../../src/agent/readers.js";
 import type { BuildKitClient } from "../../src/buildkit/index.js";
 import { onCommand, sendRuntime } from "../../src/bus/index.js";
+import type { ImageUsage } from "../../src/docker/index.js";
 import type { TestAgent } from "../queue/agent.js";
 import type { TestBus } from "./bus.js";
 
 export interface UsageTold {
+  /** Of those that may be removed. */
+  readonly id?: string;
   readonly type: string;
   readonly size: number;
   readonly inUse: boolean;
   readonly description: string;
 }
 
-/** `records`: what BuildKit would say that it holds. */
+interface Holding {
+  /** What BuildKit would say that it holds. Default: nothing. */
+  readonly records?: readonly UsageTold[];
+  /** Default: 20 GB, and half of it. */
+  readonly budget?: { readonly all: number; readonly repository: number };
+  /** What the engine would say of its images. Default: nothing. */
+  readonly images?: ImageUsage;
+}
+
 export async function answerCaches(
   { id, connection }: TestAgent,
   bus: TestBus,
   dataDirectory: string,
-  records: readonly UsageTold[] = [],
-  budget = { all: 20e9, repository: 10e9 },
+  { records = [], budget = { all: 20e9, repository: 10e9 }, images }: Holding = {},
 ): Promise<{ close(): void }> {
   const over = new AbortController();
   const readers = new Readers({
@@ -35,6 +45,7 @@ export async function answerCaches(
             close: () => {},
           }) as unknown as BuildKitClient,
         budget: async () => budget,
+        ...(images ? { images: async () => images } : {}),
         now: Date.now,
         onProgress,
         signal,

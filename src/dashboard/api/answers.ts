@@ -16,7 +16,8 @@ export interface Agent {
   readonly slots: number;
   readonly used: number;
   readonly engine: { readonly version: string; readonly api: string; readonly store: string } | null;
-  readonly disk: { readonly free: number; readonly total: number } | null;
+  /** Bytes; `caches`: what is kept for repositories, where the agent has said it. */
+  readonly disk: { readonly free: number; readonly total: number; readonly caches?: number } | null;
   readonly unsent: number;
   readonly token: { readonly state: "unused" | "used" | "expired"; readonly expiresAt: string | null } | null;
 }
@@ -48,7 +49,10 @@ export interface Deployment {
   readonly subject: string | null;
   readonly author: string | null;
   readonly useCache: boolean;
+  /** The word of whoever asked for it. */
   readonly fork: boolean | null;
+  /** What its agent has made of it: the code is treated as a fork's. */
+  readonly asFork: boolean | null;
   readonly requestedBy: string;
   readonly agent: string | null;
   readonly attempt: number;

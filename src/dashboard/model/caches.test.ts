@@ -5,7 +5,9 @@ import {
   heldBeside,
   heldName,
   largest,
+  partsOfDisk,
   percent,
+  readableWhy,
   shareOf,
   shortKey,
 } from "./caches.js";
@@ -48,4 +50,26 @@ test("what is kept beside stored mounts comes by kind, the largest first, each b
     held("image", 2, ""),
   ];
   expect(heldBeside(kept).map(heldName)).toEqual(["image-0123456789abc", "/go", "/root/.npm"]);
+});
+
+test("what is stored and the rest of what is used make up the used part of a disk, whatever the sizes say", () => {
+  const disk = { free: 60, total: 100 };
+  expect(partsOfDisk({ stored: 10, layers: 5, mirrors: 0 }, disk)).toEqual([
+    { name: "stored mounts", bytes: 10 },
+    { name: "stored layers", bytes: 5 },
+    { name: "everything else", bytes: 25 },
+  ]);
+  // Looked at at another moment than the disk.
+  expect(partsOfDisk({ stored: 50, layers: 0, mirrors: 0 }, disk)).toEqual([
+    { name: "stored mounts", bytes: 50 },
+  ]);
+});
+
+test("a reason says its bytes with units, and stays what it is otherwise", () => {
+  expect(readableWhy("its repository keeps more than 10000000000 bytes")).toBe(
+    "its repository keeps more than 10.0 GB",
+  );
+  expect(readableWhy("not used since 2026-01-01T00:00:00.000Z")).toBe(
+    "not used since 2026-01-01T00:00:00.000Z",
+  );
 });

@@ -1,5 +1,6 @@
 // What the pages of caches work out of the answers.
 import type { CacheAnswer } from "../../cache-api/index.js";
+import { formatBytes } from "./format.js";
 
 export type Repository = CacheAnswer<"ls">[number];
 export type Kept = CacheAnswer<"show">;
@@ -49,6 +50,30 @@ export const heldBeside = (kept: readonly Held[]): Held[] =>
   kept
     .filter(({ kind }) => kind !== "mount")
     .sort((a, b) => (a.kind === b.kind ? b.size - a.size : a.kind < b.kind ? -1 : 1));
+
+/** What a repository has on the agent's disk beside its mirror: stored mounts and layers. */
+export const storedOf = ({
+  storedBytes,
+  layerBytes,
+}: Pick<Repository, "storedBytes" | "layerBytes">): number => storedBytes + layerBytes;
+
+/** What takes an agent's disk, as far as it says: what is stored, and the rest of what is used. */
+export function partsOfDisk(
+  { stored, layers, mirrors }: Pick<Usage, "stored" | "layers" | "mirrors">,
+  { free, total }: { readonly free: number; readonly total: number },
+): Part[] {
+  const rest = total - free - stored - layers - mirrors;
+  return [
+    { name: "stored mounts", bytes: stored },
+    { name: "stored layers", bytes: layers },
+    { name: "mirrors", bytes: mirrors },
+    { name: "everything else", bytes: rest },
+  ].filter(({ bytes }) => bytes > 0);
+}
+
+/** A reason as agents give it, with its bytes as people read them. */
+export const readableWhy = (why: string): string =>
+  why.replace(/\b(\d+) bytes\b/g, (_, bytes: string) => formatBytes(Number(bytes)));
 
 /** What something is called: a mirror has nothing but its kind, and an image's name without its key is the project's. */
 export const heldName = ({ kind, name, what }: Held): string =>

@@ -1,8 +1,10 @@
 import type { Agent } from "../api/answers.js";
+import { shareOf } from "../model/caches.js";
 import { formatBytes, formatCount } from "../model/format.js";
 import { Ago } from "../ui/ago.js";
 import { Copy } from "../ui/copy.js";
 import { State } from "../ui/mark.js";
+import { Link } from "../ui/router.js";
 import { draining, type Look, neverSeen, offline, online } from "../ui/states.js";
 
 interface AgentRowProps {
@@ -28,7 +30,7 @@ export function AgentRow({ agent, now, onAsk }: AgentRowProps) {
         {unsent > 0 && <span className="warn"> {formatCount(unsent)} unsent</span>}
       </span>
       <Slots agent={agent} />
-      <Disk disk={agent.disk} />
+      <Disk agent={agent} />
       <span className="age">{seenAt === null ? "" : <Ago at={seenAt} now={now} />}</span>
       <span className="actions">
         <button
@@ -82,15 +84,30 @@ function Slots({ agent: { slots, used, seenAt } }: { agent: Agent }) {
 /** From here on builds may fail for want of room. */
 const scarce = 0.9;
 
-function Disk({ disk }: { disk: Agent["disk"] }) {
+/** How full the disk is, and how much of it is kept for repositories: what could go. */
+function Disk({ agent: { name, disk } }: { agent: Agent }) {
   if (!disk || disk.total <= 0) return <span />;
   const share = Math.min(1, Math.max(0, 1 - disk.free / disk.total));
+  const caches = Math.min(share, shareOf(disk.caches ?? 0, disk.total));
+  const percent = (part: number) => ({ width: `${part * 100}%` });
   return (
-    <span className="disk" title={`${formatBytes(disk.free)} free of ${formatBytes(disk.total)}`}>
-      <span className={share >= scarce ? "meter scarce" : "meter"}>
-        <i style={{ width: `${share * 100}%` }} />
+    <span className="disk">
+      <span
+        className={share >= scarce ? "meter scarce" : "meter"}
+        title={`${formatBytes(disk.free)} free of ${formatBytes(disk.total)}`}
+      >
+        <i className="kept" style={percent(caches)} />
+        <i style={percent(share - caches)} />
       </span>
-      <span className="quiet">{formatBytes(disk.free)} free</span>
+      <span className="quiet">
+        {formatBytes(disk.free)} free
+        {disk.caches !== undefined && (
+          <>
+            {", "}
+            <Link to={`/admin/caches/${encodeURIComponent(name)}`}>{formatBytes(disk.caches)} caches</Link>
+          </>
+        )}
+      </span>
     </span>
   );
 }

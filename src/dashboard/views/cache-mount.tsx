@@ -1,11 +1,11 @@
 import type { CacheAnswer } from "../../cache-api/index.js";
 import { useAsked } from "../api/use-asked.js";
-import { deploymentOf, type Mount, shareOf } from "../model/caches.js";
+import { type Mount, shareOf } from "../model/caches.js";
 import { formatBytes, formatCount, formatDuration } from "../model/format.js";
 import { Ago, absolute } from "../ui/ago.js";
 import { Copy } from "../ui/copy.js";
 import { Problem } from "../ui/problem.js";
-import { Link } from "../ui/router.js";
+import { CacheUsers } from "./cache-users.js";
 
 interface CacheMountRowProps {
   /** Where the API tells what is in it. */
@@ -86,19 +86,7 @@ function Inside({ path, mount: { name, storedAt, usedBy } }: { path: string; mou
           )}
         </>
       )}
-      {usedBy.length > 0 && (
-        <p className="users">
-          <span className="quiet">used by</span>
-          {usedBy.map((build) => {
-            const { deployment, service } = deploymentOf(build);
-            return (
-              <Link key={build} to={`/deployments/${deployment}`}>
-                {service} of {deployment}
-              </Link>
-            );
-          })}
-        </p>
-      )}
+      <CacheUsers builds={usedBy} />
     </div>
   );
 }

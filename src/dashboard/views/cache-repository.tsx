@@ -45,18 +45,19 @@ export function CacheRepositoryPage({ name, repo }: { name: string; repo: string
           </div>
         </div>
         {data && (
-          <div className="line-two quiet">
-            <span>{formatBytes(data.storedBytes)} stored</span>
-            {data.recordBytes > 0 && <span>· {formatBytes(data.recordBytes)} in BuildKit</span>}
-            {data.imageBytes > 0 && <span>· {formatBytes(data.imageBytes)} images</span>}
-            {data.mirrorBytes > 0 && <span>· {formatBytes(data.mirrorBytes)} mirror</span>}
-            {data.hitRate !== null && <span>· {percent(data.hitRate)} of steps cached</span>}
+          <ul className="line-two quiet facts">
+            <li>{formatBytes(data.storedBytes)} in stored mounts</li>
+            {data.layerBytes > 0 && <li>{formatBytes(data.layerBytes)} in stored layers</li>}
+            {data.recordBytes > 0 && <li>{formatBytes(data.recordBytes)} in BuildKit</li>}
+            {data.imageBytes > 0 && <li>{formatBytes(data.imageBytes)} images</li>}
+            {data.mirrorBytes > 0 && <li>{formatBytes(data.mirrorBytes)} mirror</li>}
+            {data.hitRate !== null && <li>{percent(data.hitRate)} of steps cached</li>}
             {data.lastUsedAt !== null && (
-              <span>
-                · used <Ago at={data.lastUsedAt} now={now} />
-              </span>
+              <li>
+                used <Ago at={data.lastUsedAt} now={now} />
+              </li>
             )}
-          </div>
+          </ul>
         )}
       </header>
       {!agent && <p className="quiet">There is no agent of this name.</p>}
@@ -92,7 +93,13 @@ export function CacheRepositoryPage({ name, repo }: { name: string; repo: string
               </div>
             )}
           </section>
-          <CacheHeld held={heldBeside(data.kept)} now={now} />
+          <CacheHeld
+            held={heldBeside(data.kept)}
+            path={`${path}/repositories/${encodeURIComponent(repo)}/entry`}
+            now={now}
+            opened={opened}
+            onToggle={toggle}
+          />
           <section aria-labelledby="builds">
             <h2 id="builds">Builds</h2>
             {data.builds.length === 0 ? (

@@ -1,5 +1,5 @@
 import type { Agent } from "../api/answers.js";
-import { largest, type Part, shareOf, type Usage } from "../model/caches.js";
+import { largest, type Part, partsOfDisk, shareOf, type Usage } from "../model/caches.js";
 import { formatBytes } from "../model/format.js";
 
 interface CacheUsageProps {
@@ -10,7 +10,7 @@ interface CacheUsageProps {
   readonly disk: Agent["disk"];
 }
 
-/** Two bars: what is stored for repositories, against the budget, and what BuildKit holds beside it. */
+/** Bars: what is stored for repositories, against the budget; the disk that it is on; what BuildKit holds beside it, and what images take. */
 export function CacheUsage({ stored, usage, disk }: CacheUsageProps) {
   const sum = stored.reduce((all, { bytes }) => all + bytes, 0);
   const budget = usage?.budget?.all;
@@ -19,14 +19,23 @@ export function CacheUsage({ stored, usage, disk }: CacheUsageProps) {
       <Bar
         title="Stored for repositories"
         figure={`${formatBytes(sum)}${budget === undefined ? "" : ` of ${formatBytes(budget)}`}`}
-        note={
-          disk === null
-            ? "What was used longest ago goes first."
-            : `What was used longest ago goes first. ${formatBytes(disk.free)} free on the disk.`
-        }
+        note={`Mounts and layers. What was used longest ago goes first${
+          usage?.budget
+            ? `, and what takes more than ${formatBytes(usage.budget.repository)} for one repository`
+            : ""
+        }.`}
         parts={largest(stored, 5, (count) => `${count} others`)}
         whole={Math.max(budget ?? 0, sum)}
       />
+      {usage && disk !== null && disk.total > 0 && (
+        <Bar
+          title="Disk of the agent"
+          figure={`${formatBytes(disk.free)} free of ${formatBytes(disk.total)}`}
+          note="The disk of GALLEY_DATA_DIR. The engine may keep what it has on another one."
+          parts={partsOfDisk(usage, disk)}
+          whole={disk.total}
+        />
+      )}
       {usage && (
         <Bar
           title="In BuildKit"
@@ -45,6 +54,19 @@ export function CacheUsage({ stored, usage, disk }: CacheUsageProps) {
             { name: "steps and contexts", bytes: usage.engine.shared },
           ].filter(({ bytes }) => bytes > 0)}
           whole={usage.engine.total}
+        />
+      )}
+      {usage?.images && (
+        <Bar
+          title="Images"
+          figure={formatBytes(usage.images.ours + usage.images.others + usage.images.shared)}
+          note={`${formatBytes(usage.images.reclaimable)} reclaimable: no container uses it.`}
+          parts={[
+            { name: "of these repositories", bytes: usage.images.ours },
+            { name: "all others", bytes: usage.images.others },
+            { name: "shared, at least", bytes: usage.images.shared },
+          ].filter(({ bytes }) => bytes > 0)}
+          whole={usage.images.ours + usage.images.others + usage.images.shared}
         />
       )}
     </div>

@@ -3,7 +3,7 @@ import type { CacheAnswer } from "../../cache-api/index.js";
 import type { Agent } from "../api/answers.js";
 import { useAsked } from "../api/use-asked.js";
 import { usePolled } from "../api/use-polled.js";
-import { percent, type Repository, shareOf, shortKey } from "../model/caches.js";
+import { percent, type Repository, shareOf, shortKey, storedOf } from "../model/caches.js";
 import { counted, formatBytes } from "../model/format.js";
 import { Ago } from "../ui/ago.js";
 import { Paste } from "../ui/copy.js";
@@ -13,6 +13,7 @@ import { Problem } from "../ui/problem.js";
 import { Link } from "../ui/router.js";
 import { useNow } from "../ui/use-now.js";
 import { agentLook } from "./agent-row.js";
+import { CacheRemovals } from "./cache-removals.js";
 import { CacheUsage } from "./cache-usage.js";
 import { PruneCache } from "./prune-cache.js";
 import { VerifyCache } from "./verify-cache.js";
@@ -69,15 +70,15 @@ function AgentCaches({ agent }: { agent: Agent }) {
   const usage = useAsked<CacheAnswer<"du">>(agent.online ? `${path}/usage` : null);
   const [asking, setAsking] = useState<"prune" | "verify">();
   const now = useNow(10_000);
-  const repositories = [...(data ?? [])].sort((a, b) => b.storedBytes - a.storedBytes);
-  const whole = repositories.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+  const repositories = [...(data ?? [])].sort((a, b) => storedOf(b) - storedOf(a));
+  const whole = repositories.reduce((sum, one) => sum + storedOf(one), 0);
   return (
     <>
       <div className="title">
         <h1>Caches of {agent.name}</h1>
         {repositories.length > 0 && (
           <div className="actions">
-            {repositories.some(({ mounts }) => mounts > 0) && (
+            {whole > 0 && (
               <button type="button" onClick={() => setAsking("verify")}>
                 Verify…
               </button>
@@ -92,10 +93,7 @@ function AgentCaches({ agent }: { agent: Agent }) {
       {data && (
         <>
           <CacheUsage
-            stored={repositories.map(({ repoKey, storedBytes }) => ({
-              name: shortKey(repoKey),
-              bytes: storedBytes,
-            }))}
+            stored={repositories.map((one) => ({ name: shortKey(one.repoKey), bytes: storedOf(one) }))}
             usage={usage.data}
             disk={agent.disk}
           />
@@ -114,12 +112,13 @@ function AgentCaches({ agent }: { agent: Agent }) {
                 <span>repository</span>
                 <span className="number">stored</span>
                 <span />
-                <span className="number">mounts</span>
-                <span className="number">BuildKit</span>
-                <span className="number">images</span>
-                <span className="number">mirror</span>
-                <span className="number">cached steps</span>
-                <span className="number">builds</span>
+                <span className="number widest">mounts</span>
+                <span className="number widest">layers</span>
+                <span className="number widest">BuildKit</span>
+                <span className="number widest">images</span>
+                <span className="number widest">mirror</span>
+                <span className="number wide">cached steps</span>
+                <span className="number widest">builds</span>
                 <span className="number">used</span>
               </div>
               {repositories.map((one) => (
@@ -135,6 +134,7 @@ function AgentCaches({ agent }: { agent: Agent }) {
           )}
         </>
       )}
+      <CacheRemovals agent={agent} now={now} />
       {asking === "verify" && (
         <VerifyCache agent={agent} onDone={refresh} onClose={() => setAsking(undefined)} />
       )}
@@ -162,8 +162,10 @@ interface RepositoryRowProps {
 }
 
 function RepositoryRow({ agent, repository, whole, now }: RepositoryRowProps) {
-  const { repoKey, storedBytes, mounts, recordBytes, imageBytes, mirrorBytes, hitRate, builds, lastUsedAt } =
-    repository;
+  const { repoKey, mounts, storedBytes, layerBytes, recordBytes, imageBytes, mirrorBytes } = repository;
+  const { hitRate, builds, lastUsedAt } = repository;
+  const stored = storedOf(repository);
+  const size = (bytes: number) => (bytes > 0 ? formatBytes(bytes) : "");
   return (
     <div className="row">
       <Link
@@ -174,22 +176,27 @@ function RepositoryRow({ agent, repository, whole, now }: RepositoryRowProps) {
       >
         {shortKey(repoKey)}
       </Link>
-      <span className="number">{formatBytes(storedBytes)}</span>
+      <span className="number" title="Mounts and layers">
+        {formatBytes(stored)}
+      </span>
       <span className="meter">
-        <i style={{ width: `${shareOf(storedBytes, whole) * 100}%` }} />
+        <i style={{ width: `${shareOf(stored, whole) * 100}%` }} />
       </span>
-      <span className="number wide" title={counted(mounts, "stored cache mount")}>
-        {mounts}
+      <span className="number widest" title={counted(mounts, "stored cache mount")}>
+        {size(storedBytes)}
       </span>
-      <span className="number wide" title="Of BuildKit's cache mounts, when the engine was last looked at">
-        {recordBytes > 0 ? formatBytes(recordBytes) : ""}
+      <span className="number widest" title="Stored layers">
+        {size(layerBytes)}
       </span>
-      <span className="number wide" title="That images kept for the next build have for themselves">
-        {imageBytes > 0 ? formatBytes(imageBytes) : ""}
+      <span className="number widest" title="Of BuildKit's cache mounts, when the engine was last looked at">
+        {size(recordBytes)}
       </span>
-      <span className="number wide">{mirrorBytes > 0 ? formatBytes(mirrorBytes) : ""}</span>
+      <span className="number widest" title="That images kept for the next build have for themselves">
+        {size(imageBytes)}
+      </span>
+      <span className="number widest">{size(mirrorBytes)}</span>
       <span className="number wide">{percent(hitRate)}</span>
-      <span className="number wide">{builds}</span>
+      <span className="number widest">{builds}</span>
       <span className="age">{lastUsedAt === null ? "" : <Ago at={lastUsedAt} now={now} />}</span>
     </div>
   );

@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from "react";
-import type { CacheAnswer } from "../../cache-api/index.js";
+import type { CacheAnswer, CacheKind } from "../../cache-api/index.js";
 import type { Agent } from "../api/answers.js";
 import { type ApiError, asApiError, call } from "../api/client.js";
 import { longCall } from "../api/long-call.js";
@@ -25,8 +25,23 @@ const ages: readonly { readonly word: string; readonly older: number | null }[] 
   { word: "all of it", older: null },
 ];
 
-interface Preview {
+const parts: readonly { readonly word: string; readonly kinds: readonly CacheKind[] }[] = [
+  { word: "stored mounts and layers", kinds: ["mount", "layers"] },
+  { word: "BuildKit's records of mounts", kinds: ["record"] },
+  { word: "images that nothing uses", kinds: ["image"] },
+];
+
+/** What is asked for. */
+interface Wish {
+  readonly repo: string | null;
+  /** Seconds. */
   readonly older: number | null;
+  readonly kinds: readonly CacheKind[];
+}
+
+interface Preview {
+  /** Of which wish, as JSON. */
+  readonly of: string;
   readonly removed?: CacheAnswer<"prune">["removed"];
   readonly mounts?: ReadonlyMap<string, Mount>;
   readonly error?: ApiError;
@@ -42,40 +57,42 @@ export function PruneCache({ agent, repo, onDone, onClose }: PruneCacheProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [older, setOlder] = useState<number | null>(7 * day);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set([parts[0]?.word ?? ""]));
   const [preview, setPreview] = useState<Preview>();
   const [done, setDone] = useState<CacheAnswer<"prune">>();
   const path = `/agents/${agent.id}/cache`;
+  const kinds = parts.flatMap((part) => (chosen.has(part.word) ? part.kinds : []));
+  const wish = JSON.stringify({ repo, older, kinds } satisfies Wish);
   useEffect(() => dialog.current?.showModal(), []);
 
   useEffect(() => {
     const ended = new AbortController();
     const { signal } = ended;
-    lookAhead(path, { repo, older }, signal).then(
-      (found) => setPreview({ older, ...found }),
+    lookAhead(path, JSON.parse(wish) as Wish, signal).then(
+      (found) => setPreview({ of: wish, ...found }),
       (error: unknown) => {
-        if (!signal.aborted) setPreview({ older, error: asApiError(error) });
+        if (!signal.aborted) setPreview({ of: wish, error: asApiError(error) });
       },
     );
     return () => ended.abort();
-  }, [path, repo, older]);
+  }, [path, wish]);
 
   const prune = useAction(async () => {
-    const body = { repo, older };
     setDone(
       await longCall<CacheAnswer<"prune">>("POST", `${path}/prune`, {
-        body,
+        body: JSON.parse(wish) as Wish,
         signal: AbortSignal.timeout(3600_000),
       }),
     );
     await onDone();
   });
-  const current = preview?.older === older ? preview : undefined;
+  const current = preview?.of === wish ? preview : undefined;
   const removed = current?.removed ?? [];
   const going = removed.flatMap((one) => current?.mounts?.get(keyOf(one)) ?? []);
   return (
     <dialog ref={dialog} onClose={onClose} aria-labelledby={heading} className="pruning">
       <h2 id={heading}>
-        Prune what {agent.name} has stored{repo === null ? "" : ` for ${shortKey(repo)}`}
+        Prune what {agent.name} keeps{repo === null ? "" : ` for ${shortKey(repo)}`}
       </h2>
       {done ? (
         <p role="status">
@@ -95,6 +112,26 @@ export function PruneCache({ agent, repo, onDone, onClose }: PruneCacheProps) {
                     onChange={() => setOlder(age.older)}
                   />
                   {age.word}
+                </label>
+              ))}
+            </div>
+          </fieldset>
+          <fieldset disabled={prune.busy}>
+            <legend>Of these</legend>
+            <div className="choices">
+              {parts.map(({ word }) => (
+                <label key={word}>
+                  <input
+                    type="checkbox"
+                    checked={chosen.has(word)}
+                    onChange={({ target }) => {
+                      const next = new Set(chosen);
+                      if (target.checked) next.add(word);
+                      else next.delete(word);
+                      setChosen(next);
+                    }}
+                  />
+                  {word}
                 </label>
               ))}
             </div>
@@ -169,15 +206,13 @@ function Summary({ count, going }: { count: number; going: readonly Mount[] }) {
 /** What would go, and of each mount what is known of it. */
 async function lookAhead(
   path: string,
-  body: { readonly repo: string | null; readonly older: number | null },
+  wish: Wish,
   signal: AbortSignal,
 ): Promise<Required<Pick<Preview, "removed" | "mounts">>> {
-  const { removed } = await call<CacheAnswer<"prune">>(
-    "POST",
-    `${path}/prune`,
-    { ...body, dryRun: true },
-    signal,
-  );
+  // Of no kind would be of all that is stored.
+  if (wish.kinds.length === 0) return { removed: [], mounts: new Map() };
+  const body = { ...wish, dryRun: true };
+  const { removed } = await call<CacheAnswer<"prune">>("POST", `${path}/prune`, body, signal);
   const mounts = new Map<string, Mount>();
   for (const repo of [...new Set(removed.map((one) => one.repo))].slice(0, mostLooked)) {
     const kept = await call<Kept>(

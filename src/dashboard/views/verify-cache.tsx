@@ -7,6 +7,12 @@ import { shareOf, shortKey } from "../model/caches.js";
 import { counted } from "../model/format.js";
 import { Problem } from "../ui/problem.js";
 
+const read = ({ mounts, layers }: CacheAnswer<"verify">): string =>
+  [
+    counted(mounts, "stored mount"),
+    ...(layers > 0 ? [`the layers of ${counted(layers, "service")}`] : []),
+  ].join(" and ");
+
 interface VerifyCacheProps {
   readonly agent: Agent;
   readonly onDone: () => Promise<void>;
@@ -43,8 +49,8 @@ export function VerifyCache({ agent, onDone, onClose }: VerifyCacheProps) {
         <div role="status" className="prose">
           <p>
             {found.damaged.length === 0
-              ? `${counted(found.mounts, "stored mount")} read: all sound.`
-              : `${counted(found.mounts, "stored mount")} read. These were damaged and are removed; the next build stores them anew:`}
+              ? `${read(found)} read: all sound.`
+              : `${read(found)} read. These were damaged and are removed; the next build stores them anew:`}
           </p>
           {found.damaged.length > 0 && (
             <ul>
@@ -62,8 +68,8 @@ export function VerifyCache({ agent, onDone, onClose }: VerifyCacheProps) {
       ) : (
         <div className="prose">
           <p>
-            Every stored mount is read and compared with its digests, which takes the disk's time. What is
-            damaged is removed; the next build stores it anew.
+            All that is stored, mounts and layers, is read and compared with its digests, which takes the
+            disk's time. What is damaged is removed; the next build stores it anew.
           </p>
           {verify.busy && progress?.total ? (
             <span className="meter">

@@ -22,7 +22,19 @@ const agentView = z.object({
   used: z.int().describe("Deployments that it runs, or that wait for it to begin."),
   running: z.array(z.object({ deployment: z.string(), attempt: z.int() })),
   engine: z.object({ version: z.string(), api: z.string(), store: z.string() }).nullable(),
-  disk: z.object({ free: z.number(), total: z.number() }).nullable(),
+  disk: z
+    .object({
+      free: z.number(),
+      total: z.number(),
+      caches: z
+        .number()
+        .optional()
+        .describe(
+          "What is kept for repositories, there and in the engine, when the agent last summed it up.",
+        ),
+    })
+    .nullable()
+    .describe("Bytes of the disk of its data directory."),
   unsent: z.int().describe("Events that wait on its disk for the bus."),
   token: z
     .object({ state: z.enum(["unused", "used", "expired"]), expiresAt: time.nullable() })
