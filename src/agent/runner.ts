@@ -180,6 +180,7 @@ async function deploy(
       ref: job.ref,
       subject: cut(subject),
       author: cut(author),
+      fork: source.fork,
     });
     const { manifest, addresses } = await manifestOfJob(asked, source, { onNote: note, signal });
     progress.addresses = addresses;

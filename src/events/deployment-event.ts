@@ -19,6 +19,8 @@ const bodies = {
     /** First line of the message. */
     subject: shortText,
     author: shortText,
+    /** The code is treated as a fork's. Absent where the agent is too old to say. */
+    fork: z.boolean().optional(),
   },
   "deployment.plan": {
     services: z.array(

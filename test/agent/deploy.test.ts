@@ -273,19 +273,21 @@ onEachEngine((engine) => {
         message: expect.stringContaining("API_KEY"),
         hint: expect.stringContaining(`--pr 20 --commit ${commit} --no-fork`),
       });
-      expect((await deploy(20, { commit, fork: false })).deployment).toMatchObject({ state: "running" });
+      expect((await deploy(20, { commit, fork: false })).deployment).toMatchObject({
+        ...{ state: "running", asFork: false },
+      });
 
       const changed = salted({ "front/index.html": `fork ${Math.random()}\n` });
       world.push(21, changed, { fork: true });
       const fork = await deploy(21);
-      expect(fork.deployment).toMatchObject({ state: "running", fork: null });
+      expect(fork.deployment).toMatchObject({ state: "running", fork: null, asFork: true });
       expect(planOf(fork.events)).toMatchObject({ front: "build", back: "reuse" });
       world.push(22, changed);
       expect(planOf((await deploy(22)).events)).toMatchObject({ front: "build", back: "reuse" });
       expect(planOf((await deploy(21)).events)).toMatchObject({ front: "reuse", back: "reuse" });
       // Whoever says so has the last word.
       const said = await deploy(22, { fork: true });
-      expect(said.deployment).toMatchObject({ state: "running", fork: true });
+      expect(said.deployment).toMatchObject({ state: "running", fork: true, asFork: true });
       expect(planOf(said.events)).toMatchObject({ front: "reuse" });
     });
 

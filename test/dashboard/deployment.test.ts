@@ -12,7 +12,10 @@ const { world, agent, databaseUrl, take, begin, open } = dashboard();
 test("a build is shown as it happens, up to the address that answers", async () => {
   const { id, told } = await begin();
   const page = await open(`/deployments/${id}`);
-  await building(told);
+  await building(told, "Add basket", true);
+  // Whose code it is, in a word; pressed, what that means.
+  await page.getByText("fork", { exact: true }).click();
+  await see(page, /No branch or tag of the repository has this commit.*It gets no secrets/);
   const progress = page.getByRole("region", { name: "Progress" });
   const row = (text: string | RegExp) => progress.getByRole("button").filter({ hasText: text });
   // A build that was over before it was seen is folded.
@@ -25,7 +28,11 @@ test("a build is shown as it happens, up to the address that answers", async () 
     /6build.*done.*6\.4 s/,
   );
   expect(await row("FROM docker.io/library/nginx").textContent()).toMatch(/8stage-1.*cached/);
+  // What was sent of the context, and pulled of a base image.
   expect(await row("load build context").last().textContent()).toContain("1.2 MB");
+  expect(await row("FROM docker.io/library/node").filter({ hasText: "base" }).last().textContent()).toContain(
+    "52.7 MB",
+  );
   expect(await row("worker").textContent()).toMatch(/not built again.*reused/);
   await page.getByText("1 warning").click();
   await see(page, "LegacyKeyValueFormat");
@@ -96,6 +103,12 @@ test("a failure is told first: what to do, the guilty line, the last output, and
     /What to do: Run `npm install` locally.*Dockerfile:5.*5RUN npm ci← failed after 29\.1 s.*can only install packages/s,
   );
   await see(page, "What was running before stays up");
+  // Each in its row: what failed, and what was waiting for it.
+  for (const [id, shown] of [
+    ["api-ci", /^5deps.*failed.*29\.1 s/],
+    ["api-src", /^6build.*cancelled/],
+  ] as const)
+    expect(await page.locator(`[data-step^="sha256:${id}0"]`).textContent()).toMatch(shown);
   // Its log is what is looked at.
   await log(page).getByText("npm error Missing: left-pad@1.3.0 from lock file").waitFor();
   await log(page).locator(".ansi-red").first().waitFor();

@@ -4,7 +4,7 @@ import { digest, type Story, sourceMap, step, transfer } from "./story.js";
 export const commit = "4f0c2a9be1d07a6f3f6c5d8e9b0a1c2d3e4f5a6b";
 
 /** Until both images are being built: `api` installs its packages, `web` is done. */
-export async function building(s: Story, subject = "Add basket"): Promise<void> {
+export async function building(s: Story, subject = "Add basket", fork = false): Promise<void> {
   s.move(0);
   await s.tell({ type: "deployment.state", state: "preparing" });
   s.move(700);
@@ -16,6 +16,7 @@ export async function building(s: Story, subject = "Add basket"): Promise<void> 
       ref: "refs/pull/7/head",
       subject,
       author: "Ada Lovelace",
+      fork,
     },
     {
       type: "deployment.plan",

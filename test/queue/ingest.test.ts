@@ -57,7 +57,16 @@ onEachDatabase((databases) => {
     const commit = "a".repeat(40);
     await work.tell(
       stateEvent("preparing"),
-      { type: "deployment.source", commit, ref: "refs/pull/1/head", subject: "Make it so", author: "Ada" },
+      {
+        ...{
+          type: "deployment.source",
+          commit,
+          ref: "refs/pull/1/head",
+          subject: "Make it so",
+          author: "Ada",
+        },
+        fork: true,
+      },
       stateEvent("building"),
       {
         type: "deployment.plan",
@@ -65,7 +74,7 @@ onEachDatabase((databases) => {
       },
     );
     const building = await world.deployment(id, ({ state }) => state === "building");
-    expect(building).toMatchObject({ commit, subject: "Make it so", author: "Ada", plan: [{ name: "web" }] });
+    expect(building).toMatchObject({ commit, subject: "Make it so", asFork: true, plan: [{ name: "web" }] });
     const environment = `/environments/${building.environment.id}`;
     expect((await world.call("GET", environment)).body).toMatchObject({ state: "building", agent: agent.id });
     await work.finish("running", { commit, url: "http://pr-1-shop.localhost", duration: 1234 });

@@ -15,6 +15,8 @@ export interface Source {
   readonly ref: string;
   readonly subject: string;
   readonly author: string;
+  /** The code is treated as a fork's; null where the agent has not said it. */
+  readonly fork: boolean | null;
 }
 
 const buildEvents = new Set([
@@ -123,6 +125,7 @@ export class DeploymentModel {
           ref: text(event.ref),
           subject: text(event.subject),
           author: text(event.author),
+          fork: typeof event.fork === "boolean" ? event.fork : null,
         };
         break;
       case "deployment.plan":

@@ -6,6 +6,7 @@ import type { DeploymentModel } from "../model/deployment-model.js";
 import { formatDuration, formatRef, formatRunning } from "../model/format.js";
 import { Confirm } from "../ui/confirm.js";
 import { Copy } from "../ui/copy.js";
+import { Fork } from "../ui/fork.js";
 import { State } from "../ui/mark.js";
 import { Out } from "../ui/out.js";
 import { Problem } from "../ui/problem.js";
@@ -59,6 +60,7 @@ export function DeploymentHead({ deployment, model, now }: HeadProps) {
               {subject}
             </span>
             <span className="quiet author">{author}</span>
+            <Fork deployment={{ ...deployment, asFork: model.source?.fork ?? deployment.asFork }} />
           </>
         )}
         <span className="quiet by">

@@ -1,6 +1,7 @@
 import type { Deployment } from "../api/answers.js";
 import { formatDuration, formatRef } from "../model/format.js";
 import { Ago } from "../ui/ago.js";
+import { ForkMark } from "../ui/fork.js";
 import { State } from "../ui/mark.js";
 import { Link } from "../ui/router.js";
 import { lookOf } from "../ui/states.js";
@@ -26,6 +27,7 @@ export function DeploymentRows({ deployments, now, named = false }: RowsProps) {
           </Link>
           <code className="commit">{one.commit?.slice(0, 10) ?? ""}</code>
           <span className="subject" title={one.subject ?? ""}>
+            <ForkMark deployment={one} />
             {one.kind === "terminate" ? "terminate" : (one.subject ?? formatRef(one.ref))}
           </span>
           <span className="quiet by" title={one.requestedBy}>

@@ -2,6 +2,7 @@ import type { ListedEnvironment } from "../api/answers.js";
 import { formatDuration, formatRef } from "../model/format.js";
 import { fields, text } from "../model/read.js";
 import { Ago } from "../ui/ago.js";
+import { ForkMark } from "../ui/fork.js";
 import { State } from "../ui/mark.js";
 import { Out } from "../ui/out.js";
 import { Link } from "../ui/router.js";
@@ -26,6 +27,7 @@ export function EnvironmentRow({ environment, now }: { environment: ListedEnviro
         {name}
       </Link>
       <span className="subject" title={latest?.subject ?? ""}>
+        {latest && <ForkMark deployment={latest} />}
         {latest ? (latest.subject ?? formatRef(latest.ref)) : ""}
         {(last === "failed" || last === "queued") && (
           <span className="last">

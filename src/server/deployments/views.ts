@@ -24,6 +24,10 @@ export const deploymentView = z.object({
     .boolean()
     .nullable()
     .describe("What whoever asked for it has said: the code is a fork's, or not. Null: its agent finds out."),
+  asFork: z
+    .boolean()
+    .nullable()
+    .describe("What its agent has made of it: the code is treated as a fork's, or not. Null: not known yet."),
   requestedBy: z.string(),
   agent: z.string().nullable().describe("Id of the agent that builds and runs it."),
   attempt: z.int().describe("How often an agent has begun with it."),
@@ -97,6 +101,7 @@ export function viewDeployment({
     author: row.author,
     useCache: row.useCache,
     fork: row.fork,
+    asFork: row.asFork,
     requestedBy: row.requestedBy,
     agent: row.agentId,
     attempt: row.attempt,

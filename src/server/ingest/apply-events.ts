@@ -36,8 +36,8 @@ export async function applyEvents(
   for (const stored of events) {
     const event = stored as unknown as DeploymentEvent;
     if (event.type === "deployment.source") {
-      const { commit, subject, author } = event;
-      await update({ commit, subject, author });
+      const { commit, subject, author, fork: asFork = null } = event;
+      await update({ commit, subject, author, asFork });
     } else if (event.type === "deployment.plan") await update({ plan: event.services });
     else if (event.type === "deployment.state") {
       const next = stateAfter(await situation(tx, current), { type: "state", state: event.state });

@@ -36,7 +36,7 @@ export const agents = pgTable(
       .notNull()
       .default(sql`'[]'::jsonb`),
     engine: jsonb("engine").$type<{ version: string; api: string; store: string }>(),
-    disk: jsonb("disk").$type<{ free: number; total: number }>(),
+    disk: jsonb("disk").$type<{ free: number; total: number; caches?: number | undefined }>(),
     unsent: integer("unsent").notNull().default(0),
   },
   (table) => [uniqueIndex("agents_name_unique").on(table.name).where(sql`revoked_at is null`)],
@@ -151,6 +151,8 @@ export const deployments = pgTable(
     useCache: boolean("use_cache").notNull(),
     /** The word of whoever asked for it; null: the agent finds out. */
     fork: boolean("fork"),
+    /** What the agent has made of it. */
+    asFork: boolean("as_fork"),
     /** For people: an e-mail address, a token's name. */
     requestedBy: text("requested_by").notNull(),
     createdAt: at("created_at").notNull().defaultNow(),
