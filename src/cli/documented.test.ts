@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const pages = [
   "README.md",
+  "CONTRIBUTING.md",
   ...readdirSync(join(root, "docs"))
     .filter((name) => name.endsWith(".md") && name !== "cli.md")
     .map((name) => `docs/${name}`),
@@ -92,10 +93,29 @@ test("what the documents tell to type is accepted by the command line", () => {
   }
 });
 
-test("there is no command that no test runs", () => {
-  const sources = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+const textsIn = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))
-    .map((path) => read(join("test", path)));
+    .map((path) => read(join(folder, path)));
+/** Tests that call the command. Whole lines of the documents are typed by test/documents. */
+const sources = textsIn("test");
+
+test("there is no flag that a sentence of the documents names and no test gives", () => {
+  const named = pages
+    .flatMap(mentioned)
+    .flatMap(({ words }) =>
+      words.filter((word) => word.startsWith("--")).map((word) => word.split("=")[0] ?? ""),
+    );
+  // `galley up` starts the others with flags of theirs, or (of the ingress) with the variable of the same name, and a test starts that.
+  const texts = [...sources, ...textsIn("src/cli/up")];
+  const isGiven = (flag: string) =>
+    texts.some((text) =>
+      new RegExp(`["\\s\`]${flag === "--socket" ? "GALLEY_INGRESS_SOCKET" : flag}["\\s=:\`]`).test(text),
+    );
+  expect([...new Set(named)].filter((flag) => !isGiven(flag))).toEqual([]);
+});
+
+test("there is no command that no test runs", () => {
   const leaves = ({ commands }: Command, path: readonly string[]): (readonly string[])[] =>
     commands.length === 0 ? [path] : commands.flatMap((one) => leaves(one, [...path, one.name()]));
   const isRun = (path: readonly string[]) => {

@@ -100,12 +100,16 @@ test("without --follow, the deployment's id is on stdout, and where to look on s
   await work.finish("running");
 });
 
-test("a ref, a commit, --no-cache and --no-fork reach the agent", async () => {
+test("a ref, a commit, --no-cache, --no-fork and --fork reach the agent", async () => {
   const commit = "a".repeat(40);
   await person.good(["deploy", "shop", "--ref", "main", "--commit", commit, "--no-cache", "--no-fork"]);
   const work = await agent.take();
   expect(work.granted.job).toMatchObject({ ref: "main", commit, useCache: false, fork: false });
   await work.finish("running");
+  await person.good(["deploy", "shop", "--pr", String(++pr), "--fork"]);
+  const forked = await agent.take();
+  expect(forked.granted.job).toMatchObject({ fork: true });
+  await forked.finish("running");
 });
 
 test.each([

@@ -261,6 +261,10 @@ describe("the images", () => {
       );
       expect(attached.join()).toContain("proxy");
       expect(attached.join()).not.toContain("galley-agent");
+      // What the agent keeps of it, asked on its host.
+      await eventually("the build is remembered", async () =>
+        (await installation.compose(documented.caches)).includes("shop") ? true : undefined,
+      );
     });
 
     test("another agent runs on the same host under another project's name, and neither is in the other's way", async () => {

@@ -8,7 +8,6 @@ import { parse } from "yaml";
 import { describeAgentConfig } from "../../src/agent/config.js";
 import { routeLabels } from "../../src/preview/routes.js";
 import { describeSettings } from "../../src/server/config/settings.js";
-import { documented } from "./documented.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -188,12 +187,4 @@ test("our labels are ones that Traefik documents for containers, and name what t
   }
   // By this the agent finds the proxy, whatever its image is called.
   expect(service("proxy").labels?.["sh.galley.role"]).toBe("proxy");
-});
-
-test("every `docker compose` that the documents tell to type is one that the test of the project runs", () => {
-  const run = Object.values(documented).map((args) => args.join(" "));
-  const told = ["README.md", "docs/install.md"].flatMap((file) =>
-    [...read(file).matchAll(/^\$ docker compose (.*?)(?:\s+#.*)?$/gm)].map(([, args]) => args?.trim()),
-  );
-  expect(new Set(told)).toEqual(new Set(run));
 });

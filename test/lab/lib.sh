@@ -47,6 +47,7 @@ host_tools() {
   command -v iptables > /dev/null || missing+=(iptables)
   command -v ip > /dev/null || missing+=(iproute2)
   command -v perl > /dev/null || missing+=(perl)          # mmdebstrap, which makes the Debian base image
+  command -v jq > /dev/null || missing+=(jq)             # documented commands pipe into it
   command -v flock > /dev/null || missing+=(util-linux)
   command -v ps > /dev/null || missing+=(procps)         # tests look for processes left behind
   [ ${#missing[@]} -gt 0 ] || return 0
