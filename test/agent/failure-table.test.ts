@@ -1,7 +1,7 @@
 // The rows of "When something is broken" in docs/agent.md that no other file breaks for real; that page names the others.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -57,6 +57,7 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     alone = unreached();
   });
   afterAll(async () => {
+    await hangUp();
     alone?.child.kill("SIGKILL");
     await alone?.exited;
     rmSync(folder, { recursive: true, force: true });
@@ -66,8 +67,35 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     () => startWorld(engine),
     (one) => one.remove(),
   );
+  /**
+   * A deployment from a host that takes connections and says nothing, in a world of its own, whose clock goes on as it does: it takes two minutes, which
+   * the other tests need in any case.
+   */
+  let unheard: { readonly apart: World; readonly url: string; readonly id: string } | undefined;
+  const visitors = new Set<Socket>();
+  const door = createServer((visitor) => visitors.add(visitor.on("error", () => {})));
+  const knock = async () => {
+    if (!door.listening) await new Promise<void>((listening) => door.listen(0, "127.0.0.1", listening));
+    const url = `http://127.0.0.1:${(door.address() as AddressInfo).port}/app.git`;
+    const apart = await startWorld(engine);
+    unheard = { apart, url, id: "" };
+    await apart.start(await apart.agent("waits"), { GALLEY_DRAIN_SECONDS: "5" });
+    await apart.call("POST", "/projects", { name: "unheard", url });
+    const { id } = await apart.call<Deployment>("POST", "/projects/unheard/deployments", { pr: 1 });
+    unheard = { apart, url, id };
+  };
+  const hangUp = async () => {
+    for (const visitor of visitors) visitor.destroy();
+    await unheard?.apart.remove();
+    unheard = undefined;
+    door.close();
+  };
+  let knocked = false;
   beforeEach(async () => {
     world = await worldStands();
+    if (knocked) return;
+    knocked = true;
+    await knock();
   });
   const started = new Set<LocalAgent>();
   const stop = async (agent: LocalAgent) => {
@@ -120,17 +148,37 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
     }
   });
 
-  test("a Docker socket at which nobody listens keeps the agent from starting, and it says so", async () => {
+  test("a Docker socket that answers nothing, at which nobody listens, or that is refused keeps the agent from starting, and it says so", async () => {
     const identity = await world.agent("deaf");
-    const socket = join(identity.dataDirectory, "docker.sock");
-    const listener = createServer((connection) => connection.destroy());
-    await new Promise<void>((listening) => listener.listen(socket, listening));
-    try {
-      const agent = world.spawn(identity, { DOCKER_HOST: `unix://${socket}` });
+    const at = (name: string) => join(identity.dataDirectory, name);
+    const listen = async (path: string) => {
+      const listener = createServer((connection) => connection.destroy());
+      await new Promise<void>((listening) => listener.listen(path, listening));
+      return listener;
+    };
+    /** As root, who may use every socket, but for what `setpriv` takes away. */
+    const says = async (socket: string, ...through: string[]) => {
+      const agent = spawnAgent({ ...identity.env, DOCKER_HOST: `unix://${socket}` }, through);
       expect(await agent.exited).toBe(1);
       expect(agent.output()).toContain("the Docker Engine cannot be reached");
+      return agent.output();
+    };
+    const [rude, refusing] = await Promise.all([listen(at("rude.sock")), listen(at("refusing.sock"))]);
+    try {
+      expect(await says(at("rude.sock"))).toContain("it does not answer");
+      // What an engine leaves that was killed: the file, and nobody behind it.
+      const left = await listen(at("going.sock"));
+      renameSync(at("going.sock"), at("left.sock"));
+      await new Promise((closed) => left.close(closed));
+      expect(await says(at("left.sock"))).toMatch(/it does not answer.*ECONNREFUSED/);
+      chownSync(at("refusing.sock"), 65_534, 65_534);
+      chmodSync(at("refusing.sock"), 0o600);
+      const refused = await says(at("refusing.sock"), "setpriv", "--bounding-set=-dac_override", "--");
+      expect(refused).toMatch(/this user may not use its socket.*EACCES/);
+      expect(refused).toContain("What to do: Run as root or as a member of the group docker.");
     } finally {
-      listener.close();
+      rude.close();
+      refusing.close();
     }
   });
 
@@ -395,6 +443,25 @@ describe(`when something is broken, on engine ${engine.name}`, () => {
       world.clock.ahead = 0;
       agent.child.kill("SIGKILL");
       await agent.exited;
+    }
+  });
+
+  test("a repository whose host takes connections and says nothing fails the deployment with the detail of the network", {
+    timeout: 300_000,
+  }, async () => {
+    const { apart, url, id } = unheard ?? expect.fail("nothing was asked of it");
+    try {
+      const over = async () => (await apart.until(id, () => true)).final;
+      await expect.poll(over, { timeout: 250_000, interval: 500 }).toBe(true);
+      expect(await apart.until(id, () => true)).toMatchObject({
+        state: "failed",
+        error: { code: "git_timeout", message: expect.stringContaining(url), hint: expect.any(String) },
+      });
+    } catch (error) {
+      knocked = false;
+      throw error;
+    } finally {
+      await hangUp();
     }
   });
 

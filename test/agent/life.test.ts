@@ -163,11 +163,18 @@ describe(`the life of an agent on engine ${engine.name}`, () => {
     await agent.stop();
   });
 
-  test("while the bus is away a build goes on, and later all of its events are there in order, each once", async () => {
+  test("while the bus is away a build goes on although it is cancelled, and later all of its events are there in order, each once; one that has not ended by then is ended", async () => {
     const agent = await world.start(await world.agent("offline"));
+    const endless = await world.deploy(pushed(slow(600)));
+    await world.event(endless.id, begun);
     const { id } = await world.deploy(pushed(slow(8)));
     await world.event(id, begun);
     await world.bus.server.kill();
+    // Nobody can be told: what the server has taken down is heard when the bus is back.
+    for (const one of [id, endless.id])
+      expect(await world.call("POST", `/deployments/${one}/cancel`)).toMatchObject({
+        cancelling: "cancelled",
+      });
     const built = (line: string) => line.includes("finished {") && line.includes(id);
     await expect.poll(() => agent.log.some(built), { timeout: 100_000, interval: 200 }).toBe(true);
     expect(await (await fetch(`http://127.0.0.1:${agent.healthPort}/healthz`)).json()).toMatchObject({
@@ -175,7 +182,9 @@ describe(`the life of an agent on engine ${engine.name}`, () => {
       checks: { bus: "not connected" },
     });
     await world.bus.server.start();
-    expect(await world.ended(id)).toMatchObject({ state: "running", attempt: 1 });
+    // It got through, which goes before the wish.
+    await world.until(id, ({ state, attempt }) => state === "running" && attempt === 1);
+    expect(await world.ended(endless.id)).toMatchObject({ state: "cancelled", attempt: 1 });
     const events = await world.events(id);
     gapless(events);
     const logged = events

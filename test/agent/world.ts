@@ -354,8 +354,15 @@ export async function bundleAgent(): Promise<() => void> {
   return () => rmSync(bundle, { force: true });
 }
 
-export function spawnAgent(env: Record<string, string>): AgentProcess {
-  const child = spawn(process.execPath, ["--enable-source-maps", bundle], {
+/** @param through words of a command before it, such as one that takes rights away */
+export function spawnAgent(env: Record<string, string>, through: readonly string[] = []): AgentProcess {
+  const [command = process.execPath, ...args] = [
+    ...through,
+    process.execPath,
+    "--enable-source-maps",
+    bundle,
+  ];
+  const child = spawn(command, args, {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
