@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { lstat, mkdir, open, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
@@ -27,8 +27,11 @@ const packed = 1;
 
 /** Contents on disk by their digest. A chunk is verified when it is read: what is damaged is as good as lost, and never wrong. */
 export interface ChunkStore {
-  /** @returns the bytes that were written: 0 when it was there */
-  put(content: Buffer): Promise<Chunk & { readonly written: number }>;
+  /**
+   * @param content in one piece or several, which are not put together where they need not be
+   * @returns the bytes that were written: 0 when it was there
+   */
+  put(content: Buffer | readonly Buffer[]): Promise<Chunk & { readonly written: number }>;
   /** @throws GalleyError cache_damaged */
   get(chunk: Chunk): Promise<Buffer>;
   /** As it lies on disk; undefined where it is not. */
@@ -49,7 +52,7 @@ export function chunkStore(directory: string): ChunkStore {
     try {
       const file = await open(temporary, "wx", 0o600);
       try {
-        for (const part of body) await file.writeFile(part);
+        await writeAll(file, body);
       } finally {
         await file.close();
       }
@@ -61,18 +64,21 @@ export function chunkStore(directory: string): ChunkStore {
   };
   return {
     async put(content) {
-      const digest = createHash("sha256").update(content).digest("hex");
+      const parts = Array.isArray(content) ? (content as readonly Buffer[]) : [content as Buffer];
+      const hash = createHash("sha256");
+      for (const part of parts) hash.update(part);
+      const digest = hash.digest("hex");
       const path = place(digest);
-      const chunk = { digest, size: content.length };
+      const chunk = { digest, size: lengthOf(parts) };
       const now = new Date();
       const there = await utimes(path, now, now).then(
         () => true,
         () => false,
       );
       if (there) return { ...chunk, written: 0 };
-      const body = await compact(content);
+      const body = await compact(parts);
       await write(digest, ...body);
-      return { ...chunk, written: body.reduce((sum, { length }) => sum + length, 0) };
+      return { ...chunk, written: lengthOf(body) };
     },
     async get({ digest, size }) {
       const body = await readFile(place(digest)).catch(() => undefined);
@@ -112,11 +118,28 @@ export function chunkStore(directory: string): ChunkStore {
   };
 }
 
+const lengthOf = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0);
+
+async function writeAll(file: FileHandle, parts: readonly Buffer[]): Promise<void> {
+  for (let left = [...parts]; left.length > 0; ) {
+    let { bytesWritten } = await file.writev(left);
+    // A disk that is nearly full takes less than all; the next call says why.
+    left = left.flatMap((part) => {
+      const gone = Math.min(bytesWritten, part.length);
+      bytesWritten -= gone;
+      return gone === part.length ? [] : [part.subarray(gone)];
+    });
+  }
+}
+
 /** What lies on disk, in parts. */
-async function compact(content: Buffer): Promise<readonly Buffer[]> {
-  const last = Math.max(0, content.length - probeBytes);
-  const probes = [0, last / 2, last].map((at) => content.subarray(at, at + probeBytes));
-  if (probes.every((probe) => bitsOf(probe) > packedBits)) return [Buffer.of(plain), content];
+async function compact(parts: readonly Buffer[]): Promise<readonly Buffer[]> {
+  // Not the outermost, which may be short.
+  const probes = [1, 2, 3].map((quarter) =>
+    (parts[Math.floor((parts.length * quarter) / 4)] as Buffer).subarray(0, probeBytes),
+  );
+  if (probes.every((probe) => bitsOf(probe) > packedBits)) return [Buffer.of(plain), ...parts];
+  const content = Buffer.concat(parts);
   const smaller = await pack(content, { level: 1 });
   return smaller.length > content.length * worthwhile
     ? [Buffer.of(plain), content]

@@ -16,10 +16,12 @@ const gear = new Int32Array(
 /**
  * Cuts a stream where its content says so: what is inserted or removed changes the chunks around it and no others, so that the next
  * version of a large archive is mostly made of chunks that are there.
+ *
+ * @param stream must leave the buffers alone that it has given: chunks are made of them, and not copied
+ * @returns chunks, each in one piece or several
  */
-export async function* cutByContent(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  // Filled piece by piece: the stream may use its own buffers again.
-  let chunk = Buffer.allocUnsafeSlow(most);
+export async function* cutByContent(stream: AsyncIterable<Buffer>): AsyncGenerator<readonly Buffer[]> {
+  let parts: Buffer[] = [];
   let length = 0;
   const rolling = { hash: 0 };
   for await (const piece of stream) {
@@ -29,17 +31,17 @@ export async function* cutByContent(stream: AsyncIterable<Uint8Array>): AsyncGen
       const stop = Math.min(piece.length, from + most - length);
       const cut = findCut(piece, start, stop, from + least - length, rolling);
       const end = cut ?? stop;
-      chunk.set(piece.subarray(from, end), length);
+      parts.push(piece.subarray(from, end));
       length += end - from;
       from = end;
       if (cut === undefined && length < most) continue;
-      yield chunk.subarray(0, length);
-      chunk = Buffer.allocUnsafeSlow(most);
+      yield parts;
+      parts = [];
       length = 0;
       rolling.hash = 0;
     }
   }
-  if (length > 0) yield chunk.subarray(0, length);
+  if (length > 0) yield parts;
 }
 
 /** Where the bytes say so, at `earliest` or behind it; undefined: nowhere before `stop`. A function of its own: in a generator it is never as fast. */

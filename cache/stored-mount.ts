@@ -47,7 +47,7 @@ export const mostUnpacked = (mostBytes: number): number => mostBytes * 16;
 
 /** Files an archive's chunks. @throws GalleyError cache_too_large, and what the disk says: what was written is found by the next sweep */
 export async function storeArchive(
-  archive: AsyncIterable<Uint8Array>,
+  archive: AsyncIterable<Buffer>,
   chunks: ChunkStore,
   mostBytes: number,
   onName?: (name: string) => void,
@@ -72,8 +72,10 @@ export async function storeArchive(
   try {
     for await (const content of cutByContent(archive)) {
       if (failed) throw failed.error;
-      reader.pass(content);
-      size += content.length;
+      for (const part of content) {
+        reader.pass(part);
+        size += part.length;
+      }
       const place = stored.push({ digest: "", size: 0 }) - 1;
       const putting: Promise<void> = chunks
         .put(content)
