@@ -10,6 +10,7 @@ import { GalleyError, withDeadline } from "../src/errors/index.js";
 import { recordsOf, sameKeys } from "./layer-records.js";
 import {
   blobsOf,
+  listStoredLayers,
   readStoredLayers,
   type StoredLayers,
   sweepLayers,
@@ -48,8 +49,16 @@ export interface LayerExportOptions {
 
 /** The name of the store that is served to BuildKit; a person sees it in its logs. */
 export const storeName = "galley-layers";
+/** Stored layers of other services that an export may be given. */
+const mostBeside = 8;
 /** Long enough for tens of gigabytes; the engine has other things to do. */
 const limitMs = 15 * 60_000;
+
+/** For a solve that is served the layers of a repository under that name. */
+export const localEntry = (digest: string): CacheEntry => ({
+  type: "local",
+  attrs: { src: storeName, digest },
+});
 
 /**
  * Stores the layers of a build that has just ended: the same graph is solved once more, of which every step is cached, and its cache
@@ -68,7 +77,12 @@ export async function exportLayers(options: LayerExportOptions): Promise<StoredL
     const before = await readStoredLayers(places.layersOf(own, service));
     if (!changed && before && sameKeys(before.keys, keys)) return undefined;
     try {
-      const manifest = await exportOnce(options, again, signal);
+      const manifest = await exportOnce(options, again, signal).catch(async (error: unknown) => {
+        if (!(error instanceof GalleyError) || error.code !== "conflict") throw error;
+        const imported = await withThoseBeside(options);
+        if (imported.length === options.imported.length) throw error;
+        return await exportOnce({ ...options, imported }, again, signal);
+      });
       const blobs = await blobsOf(places.layers, manifest);
       if (blobs === undefined)
         throw new GalleyError(
@@ -94,6 +108,21 @@ export async function exportLayers(options: LayerExportOptions): Promise<StoredL
       await sweepLayers(places);
     }
   });
+}
+
+/**
+ * A step that another service was given from its stored layers, and that both have in common, is found again by those alone: BuildKit
+ * knows what it has taken from them by their keys.
+ */
+async function withThoseBeside({ places, scope, keys, imported }: LayerExportOptions): Promise<CacheEntry[]> {
+  const given = new Set(imported.map(({ attrs }) => attrs.digest));
+  const beside = (await listStoredLayers(places)).filter(
+    (one) =>
+      scope.layers.readsFrom.includes(one.scope) &&
+      !given.has(one.manifest) &&
+      one.keys.some((key) => keys.includes(key)),
+  );
+  return [...imported, ...beside.slice(0, mostBeside).map(({ manifest }) => localEntry(manifest))];
 }
 
 /** Undefined for a graph of several results, and for a context of another name: that is nothing that can be served here. */
@@ -122,7 +151,9 @@ async function exportOnce(
   try {
     const stores = { [`local:${storeName}`]: store };
     const response = await solveAgain(again, { ...options, stores, to, signal });
-    const { digest } = Object(JSON.parse(response["cache.manifest"] ?? "null")) as { digest?: unknown };
+    const manifest = response["cache.manifest"];
+    if (manifest === undefined) throw new GalleyError("conflict", "BuildKit has found nothing to export.");
+    const { digest } = Object(JSON.parse(manifest)) as { digest?: unknown };
     return String(digest);
   } catch (error) {
     if (String((error as Error).message).includes("bytes that this store takes")) throw tooLarge(share);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildKitClient, CacheEntry, ContentDirectory } from "../src/buildkit/index.js";
-import { storeName } from "./layer-export.js";
+import { localEntry, storeName } from "./layer-export.js";
 import { lostOnes } from "./layer-records.js";
 import {
   blobPath,
@@ -83,7 +83,7 @@ export async function importLayers(options: LayerImportOptions): Promise<LayerIm
     }
     return {
       ...noLayers,
-      entries: sound.map(({ manifest }) => ({ type: "local", attrs: { src: storeName, digest: manifest } })),
+      entries: sound.map(({ manifest }) => localEntry(manifest)),
       stores: { [`local:${storeName}`]: { path: reader, writable: false } },
       scopes: sound.map(({ scope }) => scope),
       // An engine of the plain store that has a base image may know it by another name than the one that has stored them.

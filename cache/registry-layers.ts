@@ -7,7 +7,7 @@ import {
   type SessionService,
 } from "../src/buildkit/index.js";
 import { GalleyError, withDeadline } from "../src/errors/index.js";
-import { solvableAgain, storeName } from "./layer-export.js";
+import { localEntry, solvableAgain, storeName } from "./layer-export.js";
 import { lostOnes, recordsOf, sameKeys } from "./layer-records.js";
 import { readStoredLayers } from "./layer-store.js";
 import type { CachePlaces } from "./places.js";
@@ -163,10 +163,7 @@ async function exportMax(options: RegistryExport, ref: string, signal: AbortSign
   const again = solvableAgain(graph);
   if (!again) return false;
   const stored = await readStoredLayers(places.layersOf(scope.layers.own, service));
-  const local =
-    stored && sameKeys(stored.keys, keys)
-      ? [{ type: "local", attrs: { src: storeName, digest: stored.manifest } }]
-      : [];
+  const local = stored && sameKeys(stored.keys, keys) ? [localEntry(stored.manifest)] : [];
   await solveAgain(again, {
     ...options,
     stores: { [`local:${storeName}`]: { path: places.layers, writable: false } },

@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { docker, type LabEngine, labName, onEachEngine, purgeImage } from "../support/engines.js";
+import {
+  docker,
+  type LabEngine,
+  labName,
+  labRegistry,
+  onEachEngine,
+  purgeImage,
+} from "../support/engines.js";
 import { idle, manifest, shop } from "./files.js";
 import { type LocalAgent, leftOf, type StoredEvent, startWorld, type World } from "./world.js";
 
@@ -12,9 +19,12 @@ const chosen = (engine: LabEngine) => engine.found || ["20", "28c"].includes(eng
 onEachEngine((engine) => {
   let world: World;
   let agent: LocalAgent;
+  /** The engine that pushes no images for it, whose names would keep them. */
+  const layersGoTo = engine.store === "containerd" ? `${labRegistry().open}/${labName("layers")}` : undefined;
   beforeAll(async () => {
     world = await startWorld(engine);
-    agent = await world.start(await world.agent("one"));
+    const env = layersGoTo === undefined ? {} : { GALLEY_CACHE_REGISTRY: layersGoTo };
+    agent = await world.start(await world.agent("one"), env);
   });
   afterAll(async () => {
     await world?.remove();
@@ -66,7 +76,18 @@ onEachEngine((engine) => {
       "http://127.0.0.1:8080/",
     ]);
     expect(page).toBe("one\n");
+    if (layersGoTo !== undefined) await expect.poll(() => layersIn(layersGoTo)).toContain("pr-1.front");
   });
+
+  /** Tags below a name in the lab's registry. */
+  const layersIn = async (name: string): Promise<string[]> => {
+    const [host = "", folder = ""] = name.split("/");
+    const ask = async (path: string) => (await fetch(`http://${host}/v2/${path}`)).json() as Promise<object>;
+    const { repositories = [] } = (await ask(`_catalog?n=100&last=${folder}`)) as { repositories?: string[] };
+    const own = repositories.filter((one) => one.startsWith(`${folder}/`));
+    const lists = await Promise.all(own.map((one) => ask(`${one}/tags/list`)));
+    return lists.flatMap((list) => (list as { tags?: string[] | null }).tags ?? []);
+  };
 
   const containerOf = async (service: string, environment: string) =>
     (

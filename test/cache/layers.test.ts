@@ -114,21 +114,25 @@ onEachEngine(
         ].join("\n");
       const services = ["api", "web", "worker"];
       const { builds, ...places } = cachePlaces(world.dataDirectory, repoKey);
-      const round = async () =>
+      const round = async (of: readonly string[]) =>
         await Promise.all(
-          services.map(async (service) => {
+          of.map(async (service) => {
             const id = unique("b");
             await world.build(lines(service), { repoKey, service, id, files: { file: token } });
             return (await readBuildRecord(builds, id))?.layers;
           }),
         );
-      expect(await round()).toEqual([[], [], []]);
+      const stored = async () =>
+        (await listStoredLayers({ ...places, builds })).map(({ service }) => service);
+      expect(await round(services)).toEqual([[], [], []]);
       expect(world.warnings).toEqual([]);
-      const stored = await listStoredLayers({ ...places, builds });
-      expect(stored.map(({ service }) => service)).toEqual(services);
+      expect(await stored()).toEqual(services);
       await world.forget(token);
-      expect(await round()).toEqual([["base"], ["base"], ["base"]]);
+      // One is new, and takes what it shares with the others from what they are given.
+      const more = [...services, "zero"];
+      expect(await round(more)).toEqual([["base"], ["base"], ["base"], []]);
       expect(world.warnings).toEqual([]);
+      expect(await stored()).toEqual(more);
     });
 
     test("Layers that are larger than their repository's share are not kept, nor half of them.", async () => {

@@ -106,5 +106,5 @@ onEachEngine(
       },
     );
   },
-  ({ name }) => ["28c", "28"].includes(name),
+  ({ name }) => ["28c", "20"].includes(name),
 );
