@@ -301,16 +301,6 @@ describe("what the documents tell to type", () => {
       "galley doctor": {},
       "DOCKER_HOST=ssh://me@server galley doctor": {},
       "galley doctor --json | jq '.checks[] | select(.state != \"ok\")'": {},
-      "npm run bench": {
-        cwd: clone,
-        as: [["bench", "bench -- --only version --runs 1"]],
-        prints: (printed) => expect(printed).toContain("| `galley --version`"),
-      },
-      "npm run bench -- --only environments --environments 100": {
-        cwd: clone,
-        as: [["--environments 100", "--environments 2 --runs 1"]],
-        prints: (printed) => expect(printed).toContain("| 2 previews of two services at once, up "),
-      },
       "npm run bench -- --help": { cwd: clone, prints: (printed) => expect(printed).toContain("--only") },
       "npm run screenshots": {
         cwd: clone,

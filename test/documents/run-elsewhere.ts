@@ -43,5 +43,11 @@ export const elsewhere: Readonly<Record<string, Elsewhere>> = {
     file: "src/cli/cli-doc.test.ts",
     words: ["process.env.UPDATE_DOCS"],
   },
+  // A whole run takes hours: its scenarios are run in their smallest size, and what it writes is tried apart.
+  "npm run bench": { file: "test/bench/previews.test.ts", words: ["runScenario("] },
+  "npm run bench -- --only environments --environments 100": {
+    file: "test/bench/bench.test.ts",
+    words: ['"--environments"'],
+  },
   "npm run bench -- --write": { file: "test/bench/bench.test.ts", words: ["withResults"] },
 };

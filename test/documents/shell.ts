@@ -58,7 +58,13 @@ process.stdin.pipe(far).pipe(process.stdout); far.on("close", () => process.exit
           : (["bash", ["--norc", "-euo", "pipefail", "-c", until ? `exec env ${line}` : line]] as const);
         const child = spawn(command, args, {
           cwd,
-          env: { ...own, ...(answers ? { TERM: "xterm", SHELL: "/bin/bash" } : {}), ...env },
+          // What scripts of the clone need of the lab is there, in the home of who runs the tests.
+          env: {
+            ...own,
+            ...(cwd === folder ? {} : { HOME: process.env.HOME }),
+            ...(answers ? { TERM: "xterm", SHELL: "/bin/bash" } : {}),
+            ...env,
+          },
           stdio: ["pipe", "pipe", "pipe"],
         });
         let said = "";
