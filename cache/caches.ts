@@ -1,24 +1,19 @@
-import type {
-  BuildGraph,
-  BuildKitClient,
-  ContextTree,
-  RunAhead,
-  SessionService,
-  SolveStatus,
-} from "../src/buildkit/index.js";
+import { setMaxListeners } from "node:events";
+import type { BuildGraph, BuildKitClient } from "../src/buildkit/index.js";
 import { abortAfter, orAborted } from "../src/errors/index.js";
 import { AtRest } from "./at-rest.js";
+import type { BeginOptions, BuildCaches } from "./build-caches.js";
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
 import { createCollection } from "./collection.js";
 import { noteImageUses } from "./image-uses.js";
 import { keepMount } from "./keep-mount.js";
 import type { Keeper, Removed } from "./kept.js";
 import { mountRecords } from "./kept-records.js";
-import { importLayers, type LayerImports, noLayers, stillThere } from "./layer-import.js";
+import { importLayers, noLayers, stillThere } from "./layer-import.js";
 import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
 import { Newest } from "./newest.js";
 import { type CachePlaces, cachePlaces } from "./places.js";
-import { isRegistryFailure, type LayerRegistry, registryLayers } from "./registry-layers.js";
+import { isRegistryFailure, registryLayers } from "./registry-layers.js";
 import { refreshIndex } from "./repository-index.js";
 import { restoreMounts } from "./restore-mounts.js";
 import { type CacheScope, inUse, requireOwnMounts } from "./scope.js";
@@ -55,43 +50,6 @@ export interface CacheLog {
   warn(fields: object, message: string): void;
 }
 
-export interface BeginOptions {
-  readonly scope: CacheScope;
-  /** `[A-Za-z0-9._-]`, unique. */
-  readonly build: string;
-  readonly service: string;
-  /** The context, with times made from its content. Open until `end`. */
-  readonly tree: ContextTree;
-  readonly client: BuildKitClient;
-  /** For the image that a step starts from, where no busybox is at hand. */
-  readonly auth: SessionService;
-  /** False: nothing is restored; what the build makes is stored all the same. */
-  readonly useCache: boolean;
-  /** Where layers go besides, and come from when none are stored here. */
-  readonly registry?: LayerRegistry | undefined;
-  /** A sentence for whoever follows the build. */
-  readonly note: (text: string) => void;
-  readonly signal: AbortSignal;
-}
-
-/** The caches of one build, from before its first step to after its end. */
-export interface BuildCaches {
-  /** Stored layers for the solve, where the engine has lost what they hold. They stay until `end`. Rejects with the build's signal only. */
-  layers(): Promise<LayerImports>;
-  /** Whether a build may have failed for the layers of a registry that it was given: it is to be tried once more without. */
-  withoutRegistry(error: unknown): boolean;
-  /** Before the first step: refuses other repositories' mounts, and fills what is gone from what was stored. @throws GalleyError forbidden */
-  onGraph(graph: BuildGraph, runAhead?: RunAhead): Promise<void>;
-  onStatus(status: SolveStatus): void;
-  /**
-   * Resolves when the context is needed no more: nobody should wait for that who has something to do with what was built. What follows
-   * happens behind the caller's back, see `settled`. Never rejects.
-   *
-   * @param built the name of what the engine keeps of the context, and the id of the image; undefined where nothing was built
-   */
-  end(built: { readonly sharedKey: string; readonly imageId?: string } | undefined): Promise<void>;
-}
-
 /** All caches of a data directory, as one process uses them. */
 export interface Caches {
   begin(options: BeginOptions): BuildCaches;
@@ -118,6 +76,8 @@ const notesMs = 5_000;
 export function openCaches(options: CachesOptions): Caches {
   const { dataDirectory, log, now } = options;
   const over = new AbortController();
+  // Records of many builds may be written down at once.
+  setMaxListeners(0, over.signal);
   /** Namespaces with builds under way. */
   const busy = new Map<string, number>();
   const waiting = new Map<string, (() => Promise<void>)[]>();
