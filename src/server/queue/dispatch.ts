@@ -1,7 +1,7 @@
 import { and, eq, isNull, sql } from "drizzle-orm";
 import { endDeployment } from "../deployments/end.js";
 import { activeDeployment, lockDeployment } from "../deployments/rows.js";
-import { agents, type Database, deployments } from "../store/index.js";
+import { agents, type Database, deployments, environments } from "../store/index.js";
 import { type Candidate, chooseAgent } from "./choose-agent.js";
 import type { QueueDeps } from "./deps.js";
 import { publishJob } from "./publish.js";
@@ -18,8 +18,9 @@ const batch = 200;
  */
 export async function dispatchQueued(deps: QueueDeps): Promise<void> {
   const waiting = await deps.db
-    .select({ id: deployments.id })
+    .select({ id: deployments.id, kind: deployments.kind, holder: environments.agentId })
     .from(deployments)
+    .innerJoin(environments, eq(environments.id, deployments.environmentId))
     .where(
       and(
         eq(deployments.state, "queued"),
@@ -30,15 +31,27 @@ export async function dispatchQueued(deps: QueueDeps): Promise<void> {
     )
     .orderBy(deployments.createdAt, deployments.id)
     .limit(batch);
-  for (const { id } of waiting) {
+  // Where one has to wait, so has each after it that could go to the same agents: slots do not come free in here, and whoever frees one calls again.
+  const busy = new Set<string>();
+  for (const { id, kind, holder } of waiting) {
+    const whither = JSON.stringify([kind, holder]);
+    if (busy.has(whither)) continue;
     const given = await deps.db.transaction((tx) => assign(tx, deps, id));
     if (given === "done") deps.notices.changed(id);
+    else if (given === "waits") busy.add(whither);
     else if (given !== undefined) await publishJob(deps, id, given);
   }
 }
 
-/** Resolves with how often the job was published so far, `done` when there is nothing left to do, undefined when it goes on waiting. */
-async function assign(tx: Database, deps: QueueDeps, id: string): Promise<number | "done" | undefined> {
+/**
+ * Resolves with how often the job was published so far, `done` when there is nothing left to do, `waits` when nobody can take it now, undefined when it is not
+ * to be given to anybody.
+ */
+async function assign(
+  tx: Database,
+  deps: QueueDeps,
+  id: string,
+): Promise<number | "done" | "waits" | undefined> {
   await tx.execute(dispatchLock);
   const found = await lockDeployment(tx, id);
   if (found?.deployment.state !== "queued" || found.deployment.agentId !== null) return undefined;
@@ -52,7 +65,7 @@ async function assign(tx: Database, deps: QueueDeps, id: string): Promise<number
     agents: await candidates(tx),
     goneMs: deps.settings.goneMs,
   });
-  if ("wait" in choice) return undefined;
+  if ("wait" in choice) return "waits";
   if ("gone" in choice) {
     await endDeployment(tx, deployment, { state: "terminated", presumed: true }, new Date(now));
     return "done";
