@@ -100,10 +100,13 @@ export interface World {
 
 const patienceMs = 120_000;
 
-/** @param certificates with them the bus speaks TLS */
+/**
+ * @param certificates with them the bus speaks TLS
+ * @param reconcileMs milliseconds between two looks of the server at all that there is
+ */
 export async function startWorld(
   engine: LabEngine,
-  { certificates }: { certificates?: Certificates } = {},
+  { certificates, reconcileMs = 500 }: { certificates?: Certificates; reconcileMs?: number } = {},
 ): Promise<World> {
   const root = mkdtempSync(join(tmpdir(), "galley-agent-world-"));
   const project = `p${randomBytes(4).toString("hex")}`;
@@ -132,7 +135,7 @@ export async function startWorld(
 
   const startServer = async () => {
     server = await startServerOf(
-      [deploymentsPart({ reconcileMs: 500 })],
+      [deploymentsPart({ reconcileMs })],
       { ...config, port },
       {
         log,
