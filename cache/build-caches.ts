@@ -2,7 +2,6 @@ import type {
   BuildGraph,
   BuildKitClient,
   ContextTree,
-  RunAhead,
   SessionService,
   SolveStatus,
 } from "../src/buildkit/index.js";
@@ -36,7 +35,7 @@ export interface BuildCaches {
   /** Whether a build may have failed for the layers of a registry that it was given: it is to be tried once more without. */
   withoutRegistry(error: unknown): boolean;
   /** Before the first step: refuses other repositories' mounts, and fills what is gone from what was stored. @throws GalleyError forbidden */
-  onGraph(graph: BuildGraph, runAhead?: RunAhead): Promise<void>;
+  onGraph(graph: BuildGraph): Promise<void>;
   onStatus(status: SolveStatus): void;
   /**
    * Resolves when the context is needed no more: nobody should wait for that who has something to do with what was built. What follows

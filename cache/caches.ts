@@ -216,7 +216,7 @@ export function openCaches(options: CachesOptions): Caches {
           }
           return layers;
         },
-        async onGraph(told, runAhead) {
+        async onGraph(told) {
           requireOwnMounts(told, scope);
           graph = told;
           const signal = AbortSignal.any([build.signal, over.signal]);
@@ -234,7 +234,6 @@ export function openCaches(options: CachesOptions): Caches {
                 graph: told,
                 places,
                 seen,
-                ...(runAhead ? { runAhead } : {}),
                 inputs: known,
                 imported: layers.keys,
                 signal,

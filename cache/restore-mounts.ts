@@ -1,12 +1,6 @@
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type {
-  BuildGraph,
-  BuildKitClient,
-  GraphInput,
-  RunAhead,
-  SessionService,
-} from "../src/buildkit/index.js";
+import type { BuildGraph, BuildKitClient, SessionService } from "../src/buildkit/index.js";
 import { withDeadline } from "../src/errors/index.js";
 import { listBuildRecords } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
@@ -27,7 +21,6 @@ export interface RestoreOptions {
   readonly places: CachePlaces;
   /** Builds beside this one need not ask the engine for what this one has found there, or filled. */
   readonly seen: SeenMounts;
-  readonly runAhead?: RunAhead;
   readonly client: BuildKitClient;
   readonly auth: SessionService;
   readonly inputs: Promise<ReadonlyMap<string, StepInputs>>;
@@ -59,9 +52,6 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
   if (stored.length === 0) return [];
   const missing = await missingOnes(stored, options);
   if (missing.length === 0) return [];
-  // What comes before the first command needs no mount: files and base images arrive while it is filled.
-  for (const { root } of missing.flatMap(({ mount }) => mount.steps))
-    if (root && runsNothing(graph, root)) options.runAhead?.(root);
   const helper = await findHelper(auth);
   return await client.gateway(
     { services: helper.services, sharedKey: "galley-helper", signal },
@@ -102,22 +92,6 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
       return filled;
     },
   );
-}
-
-function runsNothing({ steps }: BuildGraph, { digest }: GraphInput): boolean {
-  const byDigest = new Map(steps.map((step) => [step.digest, step]));
-  const waiting = [digest];
-  const seen = new Set(waiting);
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const step = byDigest.get(next);
-    if (step?.kind !== "source" && step?.kind !== "file") return false;
-    for (const input of step.inputs)
-      if (!seen.has(input.digest)) {
-        seen.add(input.digest);
-        waiting.push(input.digest);
-      }
-  }
-  return true;
 }
 
 /** Unless it was stored anew meanwhile, and what it was made of before is gone for that. */

@@ -16,7 +16,6 @@ import {
   type BuildKitClient,
   BuildKitError,
   type ContextTree,
-  type RunAhead,
   type SolveStatus,
   type StepSourceMap,
 } from "../buildkit/index.js";
@@ -115,9 +114,9 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
         telling = telling.then(() => tellStatus(status));
         return telling;
       },
-      onGraph: async (graph: BuildGraph, runAhead: RunAhead) => {
+      onGraph: async (graph: BuildGraph) => {
         try {
-          await begun.onGraph(graph, runAhead);
+          await begun.onGraph(graph);
         } catch (error) {
           refused = error;
           throw error;

@@ -1,4 +1,5 @@
 import {
+  type BuildGraph,
   type BuildKitClient,
   BuildKitError,
   type ContentDirectory,
@@ -29,7 +30,7 @@ export interface BuildImageOptions {
   readonly credentialsSentTo?: Iterable<string>;
   readonly onStatus?: (status: SolveStatus) => unknown;
   readonly onSourceMap?: (map: StepSourceMap) => void;
-  readonly onGraph?: NonNullable<SolveOptions["onGraph"]>;
+  readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
   readonly hostNames?: SolveOptions["hostNames"];
   readonly onWarning?: (message: string) => void;
   /** Served beside those of the request's contexts: caches among `cacheFrom` that the caller serves by itself. */

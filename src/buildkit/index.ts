@@ -61,14 +61,7 @@ export {
 } from "./session/index.js";
 export type { BuildGraph, CacheMountUse, GraphInput, GraphStep, SolvedAgain } from "./solve/graph.js";
 export type { HostNameOf } from "./solve/host-names.js";
-export type {
-  CacheEntry,
-  ExportEntry,
-  RunAhead,
-  SolveOptions,
-  SolveResult,
-  StepSourceMap,
-} from "./solve/types.js";
+export type { CacheEntry, ExportEntry, SolveOptions, SolveResult, StepSourceMap } from "./solve/types.js";
 export { type Endpoint, formatEndpoint, parseTarget } from "./transport/endpoint.js";
 export type { TlsFiles } from "./transport/tls-files.js";
 export type { BuildKitTransport, EngineFacts } from "./transport/transport.js";

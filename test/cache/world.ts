@@ -125,9 +125,9 @@ export async function cacheWorld(
           hostNames: scope.hostNames,
           ...solve,
           trees: { context: tree, dockerfile: tree },
-          onGraph: async (graph, runAhead) => {
+          onGraph: async (graph) => {
             onGraph?.(graph);
-            await begun.onGraph(graph, runAhead).catch((error: unknown) => {
+            await begun.onGraph(graph).catch((error: unknown) => {
               refused = error;
               throw error;
             });

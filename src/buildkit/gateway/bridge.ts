@@ -37,21 +37,16 @@ export class Bridge {
   /** Loads a graph without running it. @returns the id of what it will result in, empty for the empty tree */
   async loadDefinition(
     definition: pb.Definition.Init,
-    cacheImports: readonly CacheImport[],
+    cacheImports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[],
     signal: AbortSignal,
   ): Promise<string> {
-    const imports = cacheImports.map(wireImport);
+    const imports = cacheImports.map(({ type, attrs }) => ({ type, attrs: { ...attrs } }));
     return (await this.#solve({ definition, cacheImports: imports }, signal))?.ref?.id ?? "";
   }
 
   /** Loads a graph and runs it. @returns the id of the resulting tree, empty for the empty tree. */
-  async solveDefinition(
-    definition: pb.Definition.Init,
-    signal: AbortSignal,
-    cacheImports: readonly CacheImport[] = [],
-  ): Promise<string> {
-    const imports = cacheImports.map(wireImport);
-    const result = await this.#solve({ definition, evaluate: true, cacheImports: imports }, signal);
+  async solveDefinition(definition: pb.Definition.Init, signal: AbortSignal): Promise<string> {
+    const result = await this.#solve({ definition, evaluate: true }, signal);
     return result?.ref?.id ?? "";
   }
 
@@ -97,13 +92,6 @@ export class Bridge {
     );
   }
 }
-
-interface CacheImport {
-  readonly type: string;
-  readonly attrs: Readonly<Record<string, string>>;
-}
-
-const wireImport = ({ type, attrs }: CacheImport) => ({ type, attrs: { ...attrs } });
 
 /** References are found by their ids: the graphs, Dockerfiles included, need not travel back. */
 function withoutDefinitions(result: FrontendResult): moby.buildkit.v1.frontend.Result.Init {

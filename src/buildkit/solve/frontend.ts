@@ -3,10 +3,10 @@ import { google } from "../../../proto/index.js";
 import { isServiceError } from "../control/rpc-error.js";
 import { Bridge, type FrontendResult } from "../gateway/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
-import { type BuildGraph, type GraphInput, graphOf } from "./graph.js";
+import { type BuildGraph, graphOf } from "./graph.js";
 import { type HostNameOf, withHostNames } from "./host-names.js";
 import { sourceMapOf } from "./source-map.js";
-import type { CacheEntry, RunAhead, StepSourceMap } from "./types.js";
+import type { CacheEntry, StepSourceMap } from "./types.js";
 
 const unknownCode = 2;
 const unavailable = 14;
@@ -32,7 +32,7 @@ export async function playFrontend(
   attrs: Readonly<Record<string, string>>,
   told: {
     readonly onSourceMap: (map: StepSourceMap) => void;
-    readonly onGraph?: ((graph: BuildGraph, runAhead: RunAhead) => Promise<void> | void) | undefined;
+    readonly onGraph?: ((graph: BuildGraph) => Promise<void> | void) | undefined;
     readonly hostNameOf?: HostNameOf | undefined;
     /** As the frontend has them in its attributes. */
     readonly cacheImports?: readonly CacheEntry[] | undefined;
@@ -59,22 +59,14 @@ export async function playFrontend(
     const map = sourceMapOf(result);
     if (map !== undefined) told.onSourceMap(map);
     const graph = told.onGraph && graphOf(result);
-    const ahead: Promise<unknown>[] = [];
-    const runAhead = (step: GraphInput) => {
-      if (graph === undefined) return;
-      const running = bridge.solveDefinition(graph.part(step), signal, told.cacheImports);
-      ahead.push(running.catch(() => {})); // the build itself fails of the same
-    };
     try {
-      if (graph !== undefined) await told.onGraph?.(graph, runAhead);
+      if (graph !== undefined) await told.onGraph?.(graph);
     } catch (error) {
       // As above: the Solve must not wait for ever.
       await bridge.fail({ code: unknownCode, message: String(error) }, signal).catch(() => {});
       throw error;
     }
     await bridge.finish(result, signal);
-    // With their connection they would end, and what others wait for with them.
-    await Promise.all(ahead);
     return result?.metadata ?? {};
   } finally {
     channel.close();

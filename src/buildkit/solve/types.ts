@@ -2,7 +2,7 @@ import type { ContentDirectory } from "../content/service.js";
 import type { ContextTree } from "../fsutil/tree.js";
 import type { SolveStatus } from "../progress/types.js";
 import type { SessionService } from "../session/service.js";
-import type { BuildGraph, GraphInput } from "./graph.js";
+import type { BuildGraph } from "./graph.js";
 import type { HostNameOf } from "./host-names.js";
 
 /** One result of a solve, in BuildKit's words. `type` names the exporter, `attrs` are handed to it as they are. */
@@ -20,12 +20,6 @@ export interface CacheEntry {
   readonly type: string;
   readonly attrs: Readonly<Record<string, string>>;
 }
-
-/**
- * Begins with a step, and all that it stands on, while the rest waits for `onGraph`. Nobody is told how it ends: what fails does so again when the
- * build comes to it, so that it is meant for steps that are quick to fail.
- */
-export type RunAhead = (step: GraphInput) => void;
 
 export interface SolveOptions {
   /** Default "dockerfile.v0". `null` solves `definition` as it is. */
@@ -75,7 +69,7 @@ export interface SolveOptions {
    * Called once with what will be run, which waits until it resolves; a rejection ends the build. Not called where the frontend is not
    * asked through the gateway (another frontend, `sourceMap: false`, a very large Dockerfile).
    */
-  readonly onGraph?: (graph: BuildGraph, runAhead: RunAhead) => Promise<void> | void;
+  readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
   /**
    * Host names of single steps, before `onGraph`. A host name is part of what BuildKit knows a step by: with another one its result is
    * neither taken from others nor theirs to take. `otherwise`: of all steps, where the graph is not seen (as above).
