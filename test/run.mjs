@@ -64,6 +64,10 @@ function count(report) {
   counted.failed = results.numFailedTests;
   counted.skipped = results.numPendingTests + results.numTodoTests;
   for (const file of results.testResults) {
+    // What was tried again has its first error here alone; vitest itself says no more than that it was.
+    for (const { status, fullName, failureMessages } of file.assertionResults)
+      if (status === "passed" && failureMessages.length > 0)
+        console.log(`Passed when it was tried again: ${fullName}\n${failureMessages[0]}`);
     // a file that could not be loaded, or whose hooks failed
     const named = file.assertionResults.some((test) => test.status === "failed");
     if (file.status === "failed" && !named) counted.failed += 1;

@@ -30,6 +30,8 @@ onEachEngine((engine) => {
     await world?.remove();
   });
 
+  /** For what is no matter of the engine; test/agent/engines.test.ts goes all the way on those that are not here. */
+  const newest = engine.found || engine.name === "28c";
   /** In every image: else the engine has them from an earlier run, or from a first try. */
   let salt = "";
   const salted = (changes: Record<string, string> = {}) =>
@@ -101,13 +103,14 @@ onEachEngine((engine) => {
       ])
     ).trim();
 
-  test("another pull request of the same files, or one whose change nobody builds, solves nothing", async () => {
-    world.push(2, salted({ "README.md": "changed\n" }));
-    const { deployment, events } = await deploy(2);
-    expect(deployment.state).toBe("running");
-    expect(planOf(events)).toEqual({ front: "reuse", back: "reuse", again: "reuse", store: "reuse" });
-    expect(events.some(({ type }) => type === "step.updated")).toBe(false);
-  });
+  if (newest)
+    test("another pull request of the same files, or one whose change nobody builds, solves nothing", async () => {
+      world.push(2, salted({ "README.md": "changed\n" }));
+      const { deployment, events } = await deploy(2);
+      expect(deployment.state).toBe("running");
+      expect(planOf(events)).toEqual({ front: "reuse", back: "reuse", again: "reuse", store: "reuse" });
+      expect(events.some(({ type }) => type === "step.updated")).toBe(false);
+    });
 
   test("a change builds what it touches and nothing else", async () => {
     const two = `two ${Math.random()}\n`;
@@ -148,45 +151,47 @@ onEachEngine((engine) => {
     }
   });
 
-  test("a compose file runs as a preview, with a Dockerfile inside of it, a config, and values of the deployment", async () => {
-    const compose = {
-      services: {
-        web: {
-          build: {
-            context: "site",
-            dockerfile_inline: "FROM busybox\nSTOPSIGNAL SIGKILL\nCOPY page /www/page\n",
+  if (newest)
+    test("a compose file runs as a preview, with a Dockerfile inside of it, a config, and values of the deployment", async () => {
+      const compose = {
+        services: {
+          web: {
+            build: {
+              context: "site",
+              dockerfile_inline: "FROM busybox\nSTOPSIGNAL SIGKILL\nCOPY page /www/page\n",
+            },
+            command: "httpd -f -p 8080 -h /www",
+            ports: ["80:8080"],
+            environment: { URL: "${GALLEY_PREVIEW_URL_web}", NUMBER: "${GALLEY_PR_NUMBER}", PRICE: "1 $$" },
+            configs: [{ source: "note", target: "/www/note" }],
           },
-          command: "httpd -f -p 8080 -h /www",
-          ports: ["80:8080"],
-          environment: { URL: "${GALLEY_PREVIEW_URL_web}", NUMBER: "${GALLEY_PR_NUMBER}", PRICE: "1 $$" },
-          configs: [{ source: "note", target: "/www/note" }],
         },
-      },
-      configs: { note: { content: "of ${GALLEY_PROJECT}" } },
-    };
-    const page = `here ${Math.random()}`;
-    world.push(8, { "compose.yaml": JSON.stringify(compose), "site/page": `${page}\n` });
-    const { deployment, events } = await deploy(8);
-    expect(deployment).toMatchObject({ state: "running", error: null });
-    expect(planOf(events)).toEqual({ web: "build" });
-    const notes = events.filter(({ type }) => type === "deployment.note").map(({ text }) => text);
-    expect(notes).toContainEqual(
-      expect.stringMatching(/^compose\.yaml:1:\d+: services\.web\.ports: the host's port 80/),
-    );
-    expect(notes).toContainEqual(expect.stringContaining("FROM busybox"));
-    const web = await containerOf("web", deployment.environment.id);
-    const said = ["exec", web, "sh", "-c", 'cat /www/page /www/note; echo " $URL $NUMBER $PRICE"'];
-    expect(await docker(engine, said)).toBe(`${page}\nof ${world.project} ${deployment.url} 8 1 $\n`);
-    expect(planOf((await deploy(8)).events)).toEqual({ web: "reuse" });
-  });
+        configs: { note: { content: "of ${GALLEY_PROJECT}" } },
+      };
+      const page = `here ${Math.random()}`;
+      world.push(8, { "compose.yaml": JSON.stringify(compose), "site/page": `${page}\n` });
+      const { deployment, events } = await deploy(8);
+      expect(deployment).toMatchObject({ state: "running", error: null });
+      expect(planOf(events)).toEqual({ web: "build" });
+      const notes = events.filter(({ type }) => type === "deployment.note").map(({ text }) => text);
+      expect(notes).toContainEqual(
+        expect.stringMatching(/^compose\.yaml:1:\d+: services\.web\.ports: the host's port 80/),
+      );
+      expect(notes).toContainEqual(expect.stringContaining("FROM busybox"));
+      const web = await containerOf("web", deployment.environment.id);
+      const said = ["exec", web, "sh", "-c", 'cat /www/page /www/note; echo " $URL $NUMBER $PRICE"'];
+      expect(await docker(engine, said)).toBe(`${page}\nof ${world.project} ${deployment.url} 8 1 $\n`);
+      expect(planOf((await deploy(8)).events)).toEqual({ web: "reuse" });
+    });
 
-  test("without cache everything is built anew", async () => {
-    const { deployment, events } = await deploy(1, { useCache: false });
-    expect(deployment.state).toBe("running");
-    expect(planOf(events)).toEqual({ front: "build", back: "build", again: "same-as", store: "reuse" });
-    const steps = events.filter(({ name, state }) => String(name).includes("RUN") && state === "done");
-    expect(steps.length).toBe(1);
-  });
+  if (newest)
+    test("without cache everything is built anew", async () => {
+      const { deployment, events } = await deploy(1, { useCache: false });
+      expect(deployment.state).toBe("running");
+      expect(planOf(events)).toEqual({ front: "build", back: "build", again: "same-as", store: "reuse" });
+      const steps = events.filter(({ name, state }) => String(name).includes("RUN") && state === "done");
+      expect(steps.length).toBe(1);
+    });
 
   test("a build that fails tells the line of the Dockerfile, and ends the builds beside it", async () => {
     world.push(3, {
@@ -214,25 +219,26 @@ onEachEngine((engine) => {
     expect(Object.fromEntries(outcomes)).toEqual({ web: "failed", other: "cancelled" });
   });
 
-  test("a manifest that is wrong, a ref that is not there and a service that ends at once fail with what to do", async () => {
-    world.push(4, { "galley.yml": "version: 1\nservices: {web: {}}\n" });
-    expect((await deploy(4)).deployment).toMatchObject({
-      state: "failed",
-      error: { code: "manifest_invalid" },
+  if (newest)
+    test("a manifest that is wrong, a ref that is not there and a service that ends at once fail with what to do", async () => {
+      world.push(4, { "galley.yml": "version: 1\nservices: {web: {}}\n" });
+      expect((await deploy(4)).deployment).toMatchObject({
+        state: "failed",
+        error: { code: "manifest_invalid" },
+      });
+      expect((await deploy(99)).deployment).toMatchObject({
+        state: "failed",
+        error: { code: "git_ref_not_found" },
+      });
+      world.push(5, {
+        "galley.yml": manifest({
+          web: { image: "busybox:latest", command: ["sh", "-c", "echo broken; exit 7"] },
+        }),
+      });
+      const { deployment } = await deploy(5);
+      expect(deployment.error).toMatchObject({ code: "container_failed" });
+      expect(deployment.error?.message).toContain("broken");
     });
-    expect((await deploy(99)).deployment).toMatchObject({
-      state: "failed",
-      error: { code: "git_ref_not_found" },
-    });
-    world.push(5, {
-      "galley.yml": manifest({
-        web: { image: "busybox:latest", command: ["sh", "-c", "echo broken; exit 7"] },
-      }),
-    });
-    const { deployment } = await deploy(5);
-    expect(deployment.error).toMatchObject({ code: "container_failed" });
-    expect(deployment.error?.message).toContain("broken");
-  });
 
   test("secrets reach the service and the build that ask for them, and nothing else", async () => {
     const secret = "s3cr3t-of-the-project";
@@ -312,41 +318,43 @@ onEachEngine((engine) => {
       expect(planOf(said.events)).toMatchObject({ front: "reuse" });
     });
 
-  test("terminating removes everything of an environment and nothing of the others", async () => {
-    for (const pr of [8, 9]) world.push(pr, salted());
-    await deploy(8);
-    const { deployment } = await deploy(9);
-    const other = await containerOf("front", deployment.environment.id);
-    expect(other).not.toBe("");
-    const environments = await world.call<{ environments: { id: string; name: string }[] }>(
-      "GET",
-      `/environments?project=${world.project}`,
-    );
-    const first = environments.environments.find(({ name }) => name === "pr-8")!;
-    const { id } = await world.call<{ id: string }>("POST", `/environments/${first.id}/terminate`);
-    expect(await world.ended(id)).toMatchObject({ state: "terminated" });
-    expect(await containerOf("front", first.id)).toBe("");
-    expect(await containerOf("front", deployment.environment.id)).toBe(other);
-    const networks = await docker(engine, [
-      "network",
-      "ls",
-      "--filter",
-      `label=sh.galley.environment=${first.id}`,
-      "-q",
-    ]);
-    expect(networks.trim()).toBe("");
-    expect((await leftOf(engine, agent.id)).length).toBeGreaterThan(0);
-  });
-
-  test("health and metrics answer on this machine", async () => {
-    const health = await fetch(`http://127.0.0.1:${agent.healthPort}/healthz`);
-    expect(await health.json()).toEqual({
-      status: "ok",
-      checks: { bus: "ok", docker: "ok", disk: "ok", spool: "ok" },
+  if (newest)
+    test("terminating removes everything of an environment and nothing of the others", async () => {
+      for (const pr of [8, 9]) world.push(pr, salted());
+      await deploy(8);
+      const { deployment } = await deploy(9);
+      const other = await containerOf("front", deployment.environment.id);
+      expect(other).not.toBe("");
+      const environments = await world.call<{ environments: { id: string; name: string }[] }>(
+        "GET",
+        `/environments?project=${world.project}`,
+      );
+      const first = environments.environments.find(({ name }) => name === "pr-8")!;
+      const { id } = await world.call<{ id: string }>("POST", `/environments/${first.id}/terminate`);
+      expect(await world.ended(id)).toMatchObject({ state: "terminated" });
+      expect(await containerOf("front", first.id)).toBe("");
+      expect(await containerOf("front", deployment.environment.id)).toBe(other);
+      const networks = await docker(engine, [
+        "network",
+        "ls",
+        "--filter",
+        `label=sh.galley.environment=${first.id}`,
+        "-q",
+      ]);
+      expect(networks.trim()).toBe("");
+      expect((await leftOf(engine, agent.id)).length).toBeGreaterThan(0);
     });
-    const metrics = await (await fetch(`http://127.0.0.1:${agent.healthPort}/metrics`)).text();
-    expect(metrics).toMatch(/galley_agent_deployments_total\{outcome="running"\} [1-9]/);
-    expect(metrics).toContain("nodejs_eventloop_lag_p99_seconds");
-    expect((await fetch(`http://127.0.0.1:${agent.healthPort}/x`)).status).toBe(404);
-  });
+
+  if (newest)
+    test("health and metrics answer on this machine", async () => {
+      const health = await fetch(`http://127.0.0.1:${agent.healthPort}/healthz`);
+      expect(await health.json()).toEqual({
+        status: "ok",
+        checks: { bus: "ok", docker: "ok", disk: "ok", spool: "ok" },
+      });
+      const metrics = await (await fetch(`http://127.0.0.1:${agent.healthPort}/metrics`)).text();
+      expect(metrics).toMatch(/galley_agent_deployments_total\{outcome="running"\} [1-9]/);
+      expect(metrics).toContain("nodejs_eventloop_lag_p99_seconds");
+      expect((await fetch(`http://127.0.0.1:${agent.healthPort}/x`)).status).toBe(404);
+    });
 }, chosen);

@@ -54,13 +54,20 @@ export async function cacheWorld(
     readonly budget?: number;
     readonly onRemoved?: (removed: Removed) => void;
     readonly registry?: LayerRegistry;
+    /** Whether layers are stored, as they are where the engine can. Default: true. */
+    readonly layers?: boolean;
     /** Default: logins of the lab's docker configuration. */
     readonly auth?: SessionService;
   } = {},
 ): Promise<CacheWorld> {
   const env = engineEnv(engine);
-  const connect = (signal?: AbortSignal) =>
-    BuildKitClient.connect(options.target, { env, ...(signal ? { signal } : {}) });
+  const connect = async (signal?: AbortSignal) => {
+    const client = await BuildKitClient.connect(options.target, { env, ...(signal ? { signal } : {}) });
+    if (options.layers !== false) return client;
+    const features = client.features.bind(client);
+    client.features = async (by) => ({ ...(await features(by)), cacheExport: false });
+    return client;
+  };
   const client = await connect();
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), "galley-cache-"));
   const warnings: string[] = [];

@@ -1,6 +1,6 @@
 // npm run screenshots: pictures of every view, light and dark, wide and 360 pixels narrow, of a made-up Galley: a real server and bus, and
 // agents that tell a story. They go to dist/screenshots; with UPDATE_DOCS=1 the README's own also to docs/.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,8 @@ import { story } from "./story.js";
 
 const root = mkdtempSync(join(tmpdir(), "galley-screenshots-"));
 const target = join(dirname(fileURLToPath(import.meta.url)), "../../screenshots");
+/** Has the address of every page. */
+const pages = join(dirname(fileURLToPath(import.meta.url)), "../../../src/dashboard/app.tsx");
 const ofReadme = "building-wide-light.png";
 let count = 0;
 const databases: TestDatabases = {
@@ -139,7 +141,7 @@ const views: readonly View[] = [
     },
   },
   { name: "first-caches", url: empty.url, path: "/admin/caches" },
-  { name: "caches", url: world.url, path: "/admin/caches" },
+  { name: "caches", url: world.url, path: "/admin/caches/rack-1" },
   {
     name: "cache-repository",
     url: world.url,
@@ -198,6 +200,11 @@ const views: readonly View[] = [
   { name: "nowhere", url: world.url, path: "/projects/nowhere" },
   { name: "keys", url: world.url, path: "/", act: (page) => page.keyboard.press("?") },
 ];
+// Whatever pictures are asked for: a page without one is noticed.
+for (const [, pattern = ""] of readFileSync(pages, "utf8").matchAll(/pattern: "([^"]+)"/g)) {
+  const address = new RegExp(`^${pattern.replace(/:[a-z]+/g, "[^/]+")}$`);
+  if (!views.some(({ path }) => address.test(path))) throw new Error(`there is no picture of ${pattern}`);
+}
 mkdirSync(target, { recursive: true });
 const sessions = new Map([
   [world.url, await session(world.url)],
