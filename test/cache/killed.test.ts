@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { readBuildRecord } from "../../cache/build-record.js";
 import { readStoredLayers } from "../../cache/layer-store.js";
 import { cachePlaces } from "../../cache/places.js";
@@ -32,10 +32,10 @@ afterAll(() => rm(script, { force: true }));
 onEachEngine(
   (engine) => {
     let world: CacheWorld;
-    beforeAll(async () => {
+    beforeEach(async () => {
       world = await cacheWorld(engine);
     });
-    afterAll(() => world.remove());
+    afterEach(() => world.remove());
 
     /** Runs a build in a process of its own and kills that as soon as something is so. */
     const killedWhen = async (
@@ -91,7 +91,8 @@ onEachEngine(
       );
       expect(await world.build(`${look} again`, { repoKey })).toBe("old\nmore\n40000000\n");
       expect(await filesBelow(places.filling)).toEqual([]);
-      expect(world.warnings).toEqual([]);
+      // Layers are no matter here: an engine on which others prune may have lost a step before it is stored.
+      expect(world.warnings.filter((text) => !text.startsWith("storing layers"))).toEqual([]);
       await world.forget(id);
     });
 

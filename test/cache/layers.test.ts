@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { readBuildRecord } from "../../cache/build-record.js";
 import { listStoredLayers, removeStoredLayers } from "../../cache/layer-store.js";
 import { cachePlaces } from "../../cache/places.js";
@@ -17,6 +17,8 @@ onEachEngine(
     afterAll(async () => {
       await world.remove();
     });
+    // Each test, and each try of it, by itself.
+    beforeEach(() => void world.warnings.splice(0));
     /** One step before the files of the context, one after, and a last stage that takes nothing of the latter. */
     const dockerfile = (token: string) =>
       [
