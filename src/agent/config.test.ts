@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { GalleyError } from "../errors/index.js";
-import { describeAgentConfig, memoryBytes, parseAgentConfig, parseCacheBudget } from "./config.js";
+import { describeAgentConfig, parseAgentConfig, parseCacheBudget } from "./config.js";
+import { memoryBytes } from "./setting-values.js";
 
 const least = { GALLEY_CONTROL_PLANE_URL: "http://galley:8080/", GALLEY_NATS_URL: "nats://bus:4222" };
 

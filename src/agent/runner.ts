@@ -15,7 +15,7 @@ import {
   startEnvironment,
   stopEnvironment,
 } from "../preview/index.js";
-import { type AgentConfig, memoryBytes } from "./config.js";
+import type { AgentConfig } from "./config.js";
 import { failureOf } from "./failure.js";
 import { routesOf } from "./firewall-loop.js";
 import { hookEvent } from "./hook-event.js";
@@ -27,6 +27,7 @@ import type { AgentLog } from "./log.js";
 import type { ProjectImages } from "./project-images.js";
 import { registryLogins } from "./registry-logins.js";
 import { routingOf } from "./routing.js";
+import { memoryBytes } from "./setting-values.js";
 import type { Slots } from "./slots.js";
 import { StopReason, stopReasonOf } from "./stop-reason.js";
 import type { Tell } from "./telling.js";

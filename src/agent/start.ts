@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, statfs } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { answerCache, keptBytes, openCaches } from "../../cache/index.js";
 import { createInputImages, proxyArgs } from "../build/index.js";
@@ -33,6 +33,7 @@ import { createClosing } from "./closing.js";
 import { type AgentConfig, budgetOf } from "./config.js";
 import { settleCutOff } from "./cut-off.js";
 import { diskRoom } from "./disk-room.js";
+import { diskSpace } from "./disk-space.js";
 import { drain } from "./drain.js";
 import { connectEngine } from "./engine.js";
 import { watchEngine } from "./engine-watch.js";
@@ -305,18 +306,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     closing.push(() => commands.close());
     closing.push(connection.on("back", () => sync.trigger()));
 
-    const disk = async () => {
-      try {
-        const { bavail, blocks, bsize } = await statfs(dataDirectory);
-        return {
-          free: bavail * bsize,
-          total: blocks * bsize,
-          ...(kept.bytes === undefined ? {} : { caches: kept.bytes }),
-        };
-      } catch {
-        return null;
-      }
-    };
+    const disk = () => diskSpace(dataDirectory, kept.bytes);
     const beat = async (): Promise<Heartbeat> => ({
       v: 1,
       at: new Date(now()).toISOString(),
