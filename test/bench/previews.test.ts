@@ -5,6 +5,7 @@ import { Bench } from "./bench.js";
 import { runScenario, type ScenarioResult } from "./run.js";
 import type { Scenario } from "./scenario.js";
 import { claimOf } from "./scenarios/claim.js";
+import { environmentsOf } from "./scenarios/environments.js";
 import { logPathOf } from "./scenarios/log-path.js";
 import { redeploy } from "./scenarios/push.js";
 
@@ -49,9 +50,13 @@ test("an unchanged redeploy is measured beside compose, and neither leaves anyth
   expect(await docker(engine, ["images", "--quiet", "--filter", "reference=galley/again"])).toBe("");
 });
 
-test("claims and log lines are measured", { timeout: 400_000 }, async () => {
+test("claims, log lines and many previews are measured", { timeout: 400_000 }, async () => {
   const own = () => engine;
-  for (const scenario of [claimOf(2), logPathOf({ count: 1_000, ticks: 3, engine: own })]) {
+  for (const scenario of [
+    claimOf(2),
+    logPathOf({ count: 1_000, ticks: 3, engine: own }),
+    environmentsOf(2),
+  ]) {
     const { rows } = await once(scenario);
     for (const { row, subject } of rows) expect(subject.median, row.title).toBeGreaterThanOrEqual(0);
   }
