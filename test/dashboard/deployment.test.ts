@@ -100,7 +100,7 @@ test("a failure is told first: what to do, the guilty line, the last output, and
   expect(await failure.count()).toBe(1);
   const text = (await failure.textContent()) ?? "";
   expect(text).toMatch(
-    /What to do: Run `npm install` locally.*Dockerfile:5.*5RUN npm ci← failed after 29\.1 s.*can only install packages/s,
+    /What to do: Run npm install locally.*Dockerfile:5.*5RUN npm ci← failed after 29\.1 s.*can only install packages/s,
   );
   await see(page, "What was running before stays up");
   // Each in its row: what failed, and what was waiting for it.

@@ -212,7 +212,7 @@ const sessions = new Map([
 ]);
 const only = process.argv.slice(2);
 for (const [width, height] of [
-  [1280, 900],
+  [1280, 940],
   [360, 760],
 ] as const)
   for (const dark of [false, true]) {

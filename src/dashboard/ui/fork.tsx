@@ -1,3 +1,4 @@
+import { useState } from "react";
 import type { Deployment } from "../api/answers.js";
 
 type Marked = Pick<Deployment, "fork" | "asFork">;
@@ -13,14 +14,19 @@ const means = "It gets no secrets, and its builds leave nothing in caches or ima
 
 /** Marks code that is treated as a fork's; pressed, it says why and what that means. */
 export function Fork({ deployment }: { deployment: Marked }) {
+  const [open, setOpen] = useState(false);
   if (!isFork(deployment)) return null;
   return (
-    <details className="fork">
-      <summary className="badge">fork</summary>
-      <p>
-        {why(deployment)} {means}
-      </p>
-    </details>
+    <>
+      <button type="button" className="badge" aria-expanded={open} onClick={() => setOpen(!open)}>
+        fork
+      </button>
+      {open && (
+        <p className="fork">
+          {why(deployment)} {means}
+        </p>
+      )}
+    </>
   );
 }
 

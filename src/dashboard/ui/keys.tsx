@@ -44,7 +44,10 @@ const help: readonly (readonly [string, string])[] = [
   ["n  N", "next and previous match"],
   ["f", "follow the log"],
   ["w", "wrap long lines"],
-  ["g e  g p  g a  g c", "environments, projects, agents, caches"],
+  ["g e", "environments"],
+  ["g p", "projects"],
+  ["g a", "agents"],
+  ["g c", "caches"],
   ["esc", "close, leave the search"],
   ["?", "these keys"],
 ];

@@ -21,7 +21,7 @@ export function DeployForm({ project }: { project: string }) {
     void action.run();
   };
   return (
-    <form className="inline" onSubmit={submit} aria-label="Deploy">
+    <form className="inline deploy" onSubmit={submit} aria-label="Deploy">
       <input
         required
         aria-label="Pull request or ref"

@@ -6,6 +6,7 @@ import { plainText } from "../model/log-line.js";
 import { Copy } from "../ui/copy.js";
 import { Mark } from "../ui/mark.js";
 import { lookOf } from "../ui/states.js";
+import { Told } from "../ui/told.js";
 
 /** The step that failed first, for its log. */
 export function failedPlace(model: DeploymentModel): LogPlace | undefined {
@@ -75,11 +76,13 @@ function FailureBox({ failure, title, after, onLog }: BoxProps) {
     <section className="failure" aria-label="What failed">
       <h2>
         <Mark look={lookOf("failed")} />
-        <span>{title}</span>
+        <span>
+          <Told text={title} />
+        </span>
       </h2>
       {hint !== null && (
         <p className="hint">
-          <b>What to do:</b> {hint}
+          <b>What to do:</b> <Told text={hint} />
         </p>
       )}
       <div className="figures">
