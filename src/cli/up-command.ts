@@ -38,12 +38,21 @@ Exit codes: 0 ended by Ctrl-C, 1 something failed, 2 wrong usage, 130 interrupte
     .command("down")
     .summary("take down the previews of `galley up`")
     .description(
-      "Removes the containers, networks and volumes of every preview on this machine's Galley, which is started for that where it does not run. Projects, history, images and caches stay.",
+      "Removes the containers, networks and volumes of every preview on this machine's Galley, which is started for that where it does not run, with the engine that `galley up` had. Projects, history, images and caches stay.",
     )
-    .option("--data-dir <path>", "the directory that `galley up` had")
+    .option("--data-dir <path>", "the directory that `galley up` had (default: ~/.local/share/galley)")
     .option(
       "--nats-server <path>",
-      "the nats-server to run, or docker[:IMAGE] for a container (default: the one of PATH, else docker)",
+      "the nats-server to run, or docker[:IMAGE] for a container (default: what `galley up` had)",
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  galley down
+  galley down --data-dir .galley     the previews of \`npm run up\`, in its clone
+
+Exit codes: 0 none is left, 1 something failed, 2 nothing was ever there, or wrong usage.`,
     )
     .action(async (flags: DownFlags) => {
       const { runLocalDown } = await import("./up/run-local-down.js");

@@ -22,6 +22,9 @@ export const elsewhere: Readonly<Record<string, Elsewhere>> = {
   "galley up --project shop=https://github.com/acme/shop.git --pr shop#7": inUp("up = new Up()", "up.urls()"),
   "galley up": inUp("found again by the next start"),
   "galley down": inUp('run(["down"'),
+  // The line that `npm run up` prints is typed, with its own path.
+  "galley down --data-dir .galley": inUp("What takes the previews down: (.*)"),
+  "npx galley down --data-dir .galley": inUp("What takes the previews down: (.*)"),
   "npm test": inCi("npm test"),
   "npm run check": inCi("npm run check"),
   // The same with files picked out.

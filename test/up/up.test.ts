@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ afterEach(async () => {
   for (const remove of pretenders) await remove();
   await up?.stop();
   up = undefined;
-  await run(["down", "--data-dir", root, "--nats-server", await natsServer()]);
+  await run(["down", "--data-dir", root]);
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -78,17 +78,14 @@ class Up {
   }
 }
 
-const natsServer = async () => {
-  const { natsBinary } = await import("../support/nats.js");
-  return await natsBinary();
-};
-
-async function run(args: readonly string[]): Promise<{ code: unknown; output: string }> {
+function run(args: readonly string[]): Promise<{ code: unknown; output: string }> {
   const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-  const child = spawn(process.execPath, [main, ...args], {
-    env: environment(),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return spoken(spawn(process.execPath, [main, ...args], { env: environment(), stdio: "pipe" }));
+}
+
+/** What a program that asks nothing says until its end. */
+async function spoken(child: ChildProcessWithoutNullStreams): Promise<{ code: unknown; output: string }> {
+  child.stdin.end();
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -194,7 +191,19 @@ test("two pull requests of the sample become two previews that answer, are found
   expect(await ours(), "nothing was started anew").toEqual(running);
   expect(JSON.parse((await ask(first, "/api/visits", "POST")).body)).toEqual({ visits: 3 });
 
-  const down = await run(["down", "--data-dir", root, "--nats-server", await natsServer()]);
+  // Pasted into a terminal that knows nothing of the engine, while nothing of this Galley runs.
+  const [, line = ""] = /^What takes the previews down: (.*)$/m.exec(up.stderr) ?? [];
+  expect(await up.stop()).toBe(0);
+  const elsewhere = { PATH: process.env.PATH, HOME: root, DOCKER_HOST: "unix:///nonexistent/docker.sock" };
+  const pasted = await spoken(spawn("sh", ["-c", line], { cwd: root, env: elsewhere, stdio: "pipe" }));
+  expect(pasted, `$ ${line}\n${pasted.output}`).toMatchObject({ code: 0 });
+  expect(pasted.output.match(/^shop\/pr-[12] .*$/gm)).toHaveLength(2);
+  expect(await ours()).toEqual([]);
+
+  // And while it runs.
+  up = new Up();
+  expect(await up.urls()).toEqual([first, second]);
+  const down = await run(["down", "--data-dir", root]);
   expect(down, down.output).toMatchObject({ code: 0 });
   expect(await ours()).toEqual([]);
   expect((await ask(first, "/")).status).toBe(404);
@@ -202,4 +211,14 @@ test("two pull requests of the sample become two previews that answer, are found
   up = undefined;
   expect(await owned(agent, "network", "ls", "-q")).toEqual([]);
   expect(await owned(agent, "volume", "ls", "-q")).toEqual([]);
+});
+
+test("taking down where nothing was ever brought up says which directory was looked at, and makes none", async () => {
+  // Whether or not something else is there.
+  for (const directory of [join(root, "never"), root]) {
+    const { code, output } = await run(["down", "--data-dir", directory]);
+    expect(code).toBe(2);
+    expect(output).toContain(`has kept anything in ${directory}.`);
+  }
+  expect(readdirSync(root)).toEqual([]);
 });

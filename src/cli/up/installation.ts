@@ -5,6 +5,7 @@ import { agentsAnswer } from "../api/answers.js";
 import type { Api } from "../api/client.js";
 import { busImage, busInDocker, removeBusContainer } from "./bus-container.js";
 import { type Child, startChild } from "./child.js";
+import { engineOf } from "./engine.js";
 import { ingressSocket, type Layout, readSecrets } from "./layout.js";
 import { endLeftovers, noteEnded, type RunState, readRunState, writeRunState } from "./leftovers.js";
 import { freePort, untilFree } from "./ports.js";
@@ -71,7 +72,13 @@ async function startOn(ports: Ports, options: InstallationOptions): Promise<Inst
   const image = busImage(options.natsServer);
   if (image) await removeBusContainer(layout, options.env);
   const children: Child[] = [];
-  const state = (): RunState => ({ pid: process.pid, children: children.map(({ pid }) => pid), ports });
+  const state = (): RunState => ({
+    pid: process.pid,
+    children: children.map(({ pid }) => pid),
+    ports,
+    engine: engineOf(options.env),
+    natsServer: options.natsServer,
+  });
   const start = (name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv) => {
     const logFile = join(layout.logs, `${name}.log`);
     const child = startChild({ name: `the ${name}`, command, args, env, logFile });

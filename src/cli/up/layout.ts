@@ -49,7 +49,7 @@ export function ingressSocket({ root }: Layout): string | undefined {
   return Buffer.byteLength(path) <= 100 ? path : undefined;
 }
 
-export const secretsFile = ({ root }: Layout): string => join(root, "secrets.json");
+export const secretsFile = ({ root }: Pick<Layout, "root">): string => join(root, "secrets.json");
 
 /** What was drawn at the first run. */
 export function readSecrets(layout: Layout): LocalSecrets {

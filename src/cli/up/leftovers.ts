@@ -10,6 +10,9 @@ const stateSchema = z.object({
   pid: z.int(),
   children: z.array(z.int()),
   ports: z.object({ server: z.int(), bus: z.int(), ingress: z.int() }),
+  /** What chose the engine, as variables, and what ran the bus: absent in a directory of a version that did not note them. */
+  engine: z.record(z.string(), z.string()).optional(),
+  natsServer: z.string().optional(),
 });
 export type RunState = z.infer<typeof stateSchema>;
 
@@ -28,7 +31,7 @@ export function writeRunState(layout: Layout, state: RunState): void {
   writeFileSync(stateFile(layout), `${JSON.stringify(state)}\n`, { mode: 0o600 });
 }
 
-/** After an orderly end: the ports are kept, so that URLs are the same the next time. */
+/** After an orderly end: the ports are kept, so that URLs are the same the next time, and where the previews are, so that they are found. */
 export function noteEnded(layout: Layout, state: RunState): void {
   writeRunState(layout, { ...state, pid: 0, children: [] });
 }

@@ -10,11 +10,19 @@ import { GalleyError } from "../../errors/index.js";
  */
 export function natsServerOf(asked: string | undefined, env: NodeJS.ProcessEnv): string {
   if (asked === undefined) return onPath("nats-server", env) ? "nats-server" : "docker";
-  if (asked === "docker" || asked.startsWith("docker:")) return asked;
-  if (asked.includes("/") ? runs(asked) : onPath(asked, env)) return asked;
+  if (isThere(asked, env)) return asked;
   throw new GalleyError("usage", `There is no program ${JSON.stringify(asked)} that could be run.`, {
     hint: "--nats-server takes the path of a nats-server, or docker for a container. Without it, PATH is looked through first.",
   });
+}
+
+/** What ran the bus the last time, where it can still be run. */
+export const natsServerAgain = (last: string | undefined, env: NodeJS.ProcessEnv): string =>
+  natsServerOf(last !== undefined && isThere(last, env) ? last : undefined, env);
+
+function isThere(asked: string, env: NodeJS.ProcessEnv): boolean {
+  if (asked === "docker" || asked.startsWith("docker:")) return true;
+  return asked.includes("/") ? runs(asked) : onPath(asked, env);
 }
 
 const onPath = (name: string, { PATH = "" }: NodeJS.ProcessEnv) =>

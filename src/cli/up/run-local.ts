@@ -12,6 +12,7 @@ import { exitCode } from "../exit-codes.js";
 import { parsePort } from "../flags/values.js";
 import { interruptSignal } from "../interrupt.js";
 import { reportError } from "../report-error.js";
+import { downLine } from "./down-line.js";
 import { type Installation, startInstallation } from "./installation.js";
 import { layoutOf, openLayout, readSecrets, secretsFile } from "./layout.js";
 import { natsServerOf } from "./nats-server.js";
@@ -38,6 +39,7 @@ export async function runLocal(flags: UpFlags, process: NodeJS.Process): Promise
   const { signal } = interrupt;
   const json = flags.progress === "json" || flags.progress === "rawjson";
   const began = Date.now();
+  const command = process.argv[1] ?? "";
   let installation: Installation | undefined;
   let code: number = exitCode.ok;
   try {
@@ -52,7 +54,7 @@ export async function runLocal(flags: UpFlags, process: NodeJS.Process): Promise
       natsServer: natsServerOf(flags.natsServer, env),
       port,
       env,
-      command: process.argv[1] ?? "",
+      command,
       signal,
       say: (text) => void (settings.mode !== "quiet" && !json && stderr.write(`${text}\n`)),
     });
@@ -82,7 +84,8 @@ export async function runLocal(flags: UpFlags, process: NodeJS.Process): Promise
       const { email } = readSecrets(layout);
       stderr.write(
         `The dashboard is at ${installation.url} (${email}, password in ${secretsFile(layout)}).\n` +
-          "Ctrl-C drains the agent and stops; previews keep running, and the next start finds them.\n",
+          "Ctrl-C drains the agent and stops; previews keep running, and the next start finds them.\n" +
+          `What takes the previews down: ${downLine(layout.root, command, env)}\n`,
       );
     }
     const broken = await Promise.race([installation.broken, aborted(signal)]);
