@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { basename } from "node:path";
+import { readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import {
   type CacheBuildRecord,
   listBuildRecords,
@@ -102,9 +103,17 @@ function isStale(places: CachePlaces): boolean {
 export async function refreshIndex(places: CachePlaces, signal: AbortSignal): Promise<RepositoryIndex> {
   return await withLock(`${places.lock}-index`, signal, async () => {
     const index = await makeIndex(places);
+    await removeHalves(places);
     await replaceFile(places.index, JSON.stringify({ sums: sumsOf(index), ...index }));
     return index;
   });
+}
+
+/** What was being written when its process was killed: whoever has the lock is the only one who writes. */
+async function removeHalves({ index, directory }: CachePlaces): Promise<void> {
+  const start = `${basename(index)}.`;
+  for (const name of await readdir(directory).catch(() => []))
+    if (name.startsWith(start) && name.endsWith(".tmp")) await rm(join(directory, name), { force: true });
 }
 
 async function makeIndex(places: CachePlaces): Promise<RepositoryIndex> {
