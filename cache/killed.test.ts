@@ -191,7 +191,9 @@ test.each([
     const keepers = [storedMounts(data), storedLayers(data)];
     const { removed } = await collect({ keepers, budget: 0, share: 0, signal });
     expect(removed).toHaveLength(before - 1);
-    expect((await readdir(places.directory, { recursive: true })).filter((name) => path.test(name))).toEqual([]);
+    expect((await readdir(places.directory, { recursive: true })).filter((name) => path.test(name))).toEqual(
+      [],
+    );
   },
 );
 
