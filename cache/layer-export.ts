@@ -10,7 +10,6 @@ import { GalleyError, withDeadline } from "../src/errors/index.js";
 import { recordsOf, sameKeys } from "./layer-records.js";
 import {
   blobsOf,
-  listStoredLayers,
   readStoredLayers,
   type StoredLayers,
   sweepLayers,
@@ -49,8 +48,6 @@ export interface LayerExportOptions {
 
 /** The name of the store that is served to BuildKit; a person sees it in its logs. */
 export const storeName = "galley-layers";
-/** Stored layers of other services that an export may be given. */
-const mostBeside = 8;
 /** Long enough for tens of gigabytes; the engine has other things to do. */
 const limitMs = 15 * 60_000;
 
@@ -77,12 +74,7 @@ export async function exportLayers(options: LayerExportOptions): Promise<StoredL
     const before = await readStoredLayers(places.layersOf(own, service));
     if (!changed && before && sameKeys(before.keys, keys)) return undefined;
     try {
-      const manifest = await exportOnce(options, again, signal).catch(async (error: unknown) => {
-        if (!(error instanceof GalleyError) || error.code !== "conflict") throw error;
-        const imported = await withThoseBeside(options);
-        if (imported.length === options.imported.length) throw error;
-        return await exportOnce({ ...options, imported }, again, signal);
-      });
+      const manifest = await exportOnce(options, again, signal);
       const blobs = await blobsOf(places.layers, manifest);
       if (blobs === undefined)
         throw new GalleyError(
@@ -108,21 +100,6 @@ export async function exportLayers(options: LayerExportOptions): Promise<StoredL
       await sweepLayers(places);
     }
   });
-}
-
-/**
- * A step that another service was given from its stored layers, and that both have in common, is found again by those alone: BuildKit
- * knows what it has taken from them by their keys.
- */
-async function withThoseBeside({ places, scope, keys, imported }: LayerExportOptions): Promise<CacheEntry[]> {
-  const given = new Set(imported.map(({ attrs }) => attrs.digest));
-  const beside = (await listStoredLayers(places)).filter(
-    (one) =>
-      scope.layers.readsFrom.includes(one.scope) &&
-      !given.has(one.manifest) &&
-      one.keys.some((key) => keys.includes(key)),
-  );
-  return [...imported, ...beside.slice(0, mostBeside).map(({ manifest }) => localEntry(manifest))];
 }
 
 /** Undefined for a graph of several results, and for a context of another name: that is nothing that can be served here. */
