@@ -5,11 +5,12 @@ import { AtRest } from "./at-rest.js";
 import type { BeginOptions, BuildCaches } from "./build-caches.js";
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
 import { createCollection } from "./collection.js";
+import { noteForgotten } from "./forgotten.js";
 import { noteImageUses } from "./image-uses.js";
 import { keepMount } from "./keep-mount.js";
 import type { Keeper, Removed } from "./kept.js";
 import { mountRecords } from "./kept-records.js";
-import { importLayers, noLayers, stillThere } from "./layer-import.js";
+import { importLayers, noLayers } from "./layer-import.js";
 import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
 import { Newest } from "./newest.js";
 import { type CachePlaces, cachePlaces } from "./places.js";
@@ -200,8 +201,8 @@ export function openCaches(options: CachesOptions): Caches {
               };
             if (!build.useCache) return layers;
             const found = await importLayers({ ...build, places, signal });
-            if (found === stillThere) return layers;
             layers = { ...found, exports: layers.exports };
+            if (layers.there.size > 0) return layers;
             if (found.scopes.length > 0) note(`stored layers are at hand: ${found.scopes.join(", ")}`);
             else if (registry) {
               const given = await registries.importsOf({ ...build, registry, places }, note, signal);
@@ -272,6 +273,7 @@ export function openCaches(options: CachesOptions): Caches {
           if (whole && inputs) {
             const known = inputs;
             writeDown("recording a build", async () => {
+              const inputsOf = await known;
               const record: CacheBuildRecord = {
                 v: 1,
                 id: build.build,
@@ -280,13 +282,18 @@ export function openCaches(options: CachesOptions): Caches {
                 at: new Date(began).toISOString(),
                 took: Math.max(0, now() - began),
                 built: built !== undefined,
-                steps: watch.records(whole, await known, (id) => withoutNamespace(id, scope)),
+                steps: watch.records(whole, inputsOf, (id) => withoutNamespace(id, scope)),
                 restored,
                 layers: layers.scopes,
                 registry: layers.refs,
                 layerScope: scope.layers.own,
               };
               await writeBuildRecord(places.builds, record);
+              const forgot = whole.steps.some(
+                ({ digest, kind }) =>
+                  kind === "exec" && watch.ran(digest) && layers.there.has(inputsOf.get(digest)?.key ?? ""),
+              );
+              if (forgot) await noteForgotten(places.root, began);
               await refreshIndex(places, over.signal);
             });
             const ran = whole.steps.some(({ digest }) => watch.ran(digest));

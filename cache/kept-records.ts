@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import type { BuildKitClient, UsageRecord } from "../src/buildkit/index.js";
+import { noteForgotten } from "./forgotten.js";
 import type { Keeper, Kept, KeptHere } from "./kept.js";
 import { mountRecord, mountRecordsFilter } from "./mount-record.js";
 import type { RepositoryIndex } from "./repository-index.js";
@@ -16,8 +18,10 @@ export function mountRecords(options: {
   readonly dataDirectory: string;
   /** Closed by us. */
   readonly connect: (signal: AbortSignal) => Promise<BuildKitClient>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }): Keeper {
-  const { dataDirectory } = options;
+  const { dataDirectory, now } = options;
   const connected = async <T>(
     signal: AbortSignal,
     work: (client: BuildKitClient) => Promise<T>,
@@ -42,6 +46,8 @@ export function mountRecords(options: {
       connected(signal, async (client) => {
         // One that a build has begun to use meanwhile is left there by BuildKit.
         const { records, reclaimedBytes } = await client.prune({ filter: [`id==${name}`], signal });
+        if (records.length > 0 && (await client.features(signal)).store === "containerd")
+          await noteForgotten(join(dataDirectory, "cache"), now());
         return records.length === 0 ? undefined : reclaimedBytes;
       }),
   };

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuildKitClient, CacheEntry, ContentDirectory } from "../src/buildkit/index.js";
+import { readForgotten } from "./forgotten.js";
 import { localEntry, storeName } from "./layer-export.js";
 import { lostOnes } from "./layer-records.js";
 import {
@@ -28,6 +29,8 @@ export interface LayerImports {
   readonly exports: readonly CacheEntry[];
   /** Keys of the steps that will not run for it. */
   readonly keys: ReadonlySet<string>;
+  /** Keys of steps whose results the engine has: it is given nothing for that. */
+  readonly there: ReadonlySet<string>;
   close(): Promise<void>;
 }
 
@@ -47,14 +50,12 @@ export const noLayers: LayerImports = {
   refs: [],
   exports: [],
   keys: new Set(),
+  there: new Set(),
   close: async () => {},
 };
 
-/** The engine has what is stored. */
-export const stillThere: LayerImports = { ...noLayers };
-
 /**
- * Finds the stored layers that an engine has lost; `stillThere` when it has all that is stored: whoever still has the records of what was stored is given nothing, and where nothing is
+ * Finds the stored layers that an engine has lost: whoever still has the records of what was stored is given nothing, and where nothing is
  * stored nothing is asked. They are read once from end to end, as a damaged one would end the build; and they stay for as long as it runs,
  * whatever is removed meanwhile.
  */
@@ -64,8 +65,8 @@ export async function importLayers(options: LayerImportOptions): Promise<LayerIm
   if (stored.length === 0) return noLayers;
   const { localCacheImport, store } = await client.features(signal);
   if (!localCacheImport) return noLayers;
-  const lost = await lostOnes(stored, client, signal);
-  if (lost.length === 0) return stillThere;
+  const lost = await lostOnes(stored, await readForgotten(places.root), client, signal);
+  if (lost.length === 0) return { ...noLayers, there: new Set(stored.flatMap(({ keys }) => keys)) };
   const reader = join(places.layers, "readers", randomBytes(8).toString("hex"));
   const close = () => rm(reader, { recursive: true, force: true });
   try {

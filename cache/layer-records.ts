@@ -28,19 +28,29 @@ export async function recordsOf(
   return known ? [...new Set(ofSteps.flatMap(({ found }) => found))] : [];
 }
 
-/** Of these, what an engine does not have all records of: those that are not known count as lost. */
-export async function lostOnes<One extends { readonly records: readonly string[] }>(
-  stored: readonly One[],
+/**
+ * Of these, what an engine does not have all records of: those that are not known count as lost.
+ *
+ * @param forgotten what was stored before then is lost in any case (`forgotten.ts`)
+ */
+export async function lostOnes<
+  One extends { readonly records: readonly string[]; readonly storedAt: string },
+>(
+  all: readonly One[],
+  forgotten: string | undefined,
   client: BuildKitClient,
   signal: AbortSignal,
 ): Promise<One[]> {
+  const isForgotten = ({ storedAt }: One) => forgotten !== undefined && storedAt <= forgotten;
+  const stored = all.filter((one) => !isForgotten(one));
   const wanted = [...new Set(stored.flatMap(({ records }) => records))];
   // Asked for by name: BuildKit then weighs no others.
   const filter = wanted.map((id) => `id==${id}`);
   const there = new Set(
     wanted.length > 0 ? (await client.diskUsage({ filter, signal })).map(({ id }) => id) : [],
   );
-  return stored.filter(({ records }) => records.length === 0 || !records.every((id) => there.has(id)));
+  const isThere = (one: One) => !isForgotten(one) && one.records.length > 0;
+  return all.filter((one) => !isThere(one) || !one.records.every((id) => there.has(id)));
 }
 
 export const sameKeys = (a: readonly string[], b: readonly string[]): boolean =>

@@ -7,6 +7,7 @@ import {
   type SessionService,
 } from "../src/buildkit/index.js";
 import { GalleyError, withDeadline } from "../src/errors/index.js";
+import { readForgotten } from "./forgotten.js";
 import { localEntry, solvableAgain, storeName } from "./layer-export.js";
 import { lostOnes, recordsOf, sameKeys } from "./layer-records.js";
 import { readStoredLayers } from "./layer-store.js";
@@ -104,7 +105,7 @@ export function registryLayers({ onAway, now }: RegistryLayersOptions) {
         names.map(({ name }) => readRegistryLayers(places.registryOf(name, service))),
       );
       const here = known.filter((one) => one !== undefined);
-      const lost = await lostOnes(here, client, signal);
+      const lost = await lostOnes(here, await readForgotten(places.root), client, signal);
       if (here.length > 0 && lost.length === 0) return none;
       const there = new Set(here.filter((one) => !lost.includes(one)).map(({ ref }) => ref));
       const limit = withDeadline(signal, askMs);

@@ -5,6 +5,7 @@ import { readBuildRecord } from "../../cache/build-record.js";
 import { listStoredLayers, removeStoredLayers } from "../../cache/layer-store.js";
 import { cachePlaces } from "../../cache/places.js";
 import { onEachEngine } from "../support/engines.js";
+import { galley } from "../support/galley.js";
 import { smallDisk } from "./small-disk.js";
 import { type CacheBuildOptions, type CacheWorld, cacheWorld, unique } from "./world.js";
 
@@ -135,6 +136,38 @@ onEachEngine(
       expect(await round(more)).toEqual([["base"], ["base"], ["base"], []]);
       expect(world.warnings).toEqual([]);
       expect(await stored()).toEqual(more);
+    });
+
+    test("An engine on which something else was pruned, and that finds what it has no more, is given its layers after the first build that noticed.", async () => {
+      const repoKey = unique("repo");
+      const [one, two, other] = [unique("one"), unique("two"), unique("other")];
+      await build(one, { repoKey, service: "one" });
+      await build(two, { repoKey, service: "two" });
+      await world.build(`RUN echo ${other}`, { repoKey: other });
+      expect(await world.forget(other)).toBeGreaterThan(0);
+      // BuildKit has all records of it.
+      expect(await build(one, { repoKey, service: "one" })).toMatchObject({ layers: [] });
+      expect(await build(two, { repoKey, service: "two" })).toEqual({ ran: 0, of: all, layers: ["base"] });
+      expect(world.warnings).toEqual([]);
+    });
+
+    test("What is pruned from here costs no build its steps.", async () => {
+      const repoKey = unique("repo");
+      const token = unique("own");
+      await build(token, { repoKey });
+      const other = unique("other");
+      await world.build(`RUN --mount=type=cache,id=${other},target=/m echo ${other} > /m/file`, {
+        repoKey: other,
+      });
+      const pruned = await galley(engine, [
+        ...["cache", "prune", other, "--kind", "record"],
+        ...["--data-dir", world.dataDirectory, "--json"],
+      ]);
+      expect(JSON.parse(pruned.stdout).removed, pruned.stderr).toHaveLength(1);
+      expect(await build(token, { repoKey })).toEqual({ ran: 0, of: all, layers: ["base"] });
+      await world.forget(other);
+      await world.forget(token);
+      expect(world.warnings).toEqual([]);
     });
 
     test("Layers that are larger than their repository's share are not kept, nor half of them.", async () => {
