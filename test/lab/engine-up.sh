@@ -1,21 +1,24 @@
 #!/bin/bash
 # engine-up.sh 20|26|26c|28|28c [--name NAME] [--registry-mirror URL] [--insecure-registry HOST:PORT] [--iptables]
-#              [--mark] [--debug]
+#              [--collect-mounts SECONDS] [--mark] [--debug]
 # Brings up a Docker Engine (c: with the containerd image store) with a data-root, socket and bridge of its own, beside
 # any other dockerd of the machine, and prints the `export` lines for it. One that is up already is used as it is.
 #   --name NAME  a further instance; its name is otherwise that of the engine
 #   --iptables   dockerd keeps the firewall rules itself (networks are isolated from each other). Only one dockerd of a
 #                network namespace may: two rewrite each other's chains. Otherwise this script adds the rules that
 #                published ports and outgoing traffic need, and networks are not isolated.
+#   --collect-mounts SECONDS  BuildKit collects cache mounts by itself, of which it looks for those that were not used for so
+#                long when it starts and after builds (its default: 48 hours)
 #   --mark       the tests start it: stop-marked.sh may stop it when nobody uses it any more
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 loud
 ENGINE=${1:-}; shift || true
-case $ENGINE in 20 | 26 | 28) STORE=false;; 26c | 28c) STORE=true;; *) sed -n 2,11p "$0" >&2; exit 2;; esac
-V=${ENGINE%c}; NAME=$ENGINE; IPTABLES=false; DEBUG=false; MARK=; MIRRORS=(); INSECURE=()
+case $ENGINE in 20 | 26 | 28) STORE=false;; 26c | 28c) STORE=true;; *) sed -n 2,13p "$0" >&2; exit 2;; esac
+V=${ENGINE%c}; NAME=$ENGINE; IPTABLES=false; DEBUG=false; MARK=; UNUSED=; MIRRORS=(); INSECURE=()
 while [ $# -gt 0 ]; do case $1 in
   --name) NAME=${2:?}; shift;; --iptables) IPTABLES=true;; --debug) DEBUG=true;; --mark) MARK=1;;
+  --collect-mounts) UNUSED=${2:?}; shift;;
   --registry-mirror) MIRRORS+=("${2:?}"); shift;; --insecure-registry) INSECURE+=("${2:?}"); shift;;
   *) die "engine-up.sh: unknown option $1";; esac; shift; done
 [[ $NAME =~ ^[a-z0-9]{1,8}$ ]] || die "the name of an engine is 1 to 8 letters or digits, not $NAME"
@@ -86,10 +89,11 @@ strings() { local s='' x; for x in "$@"; do s="$s${s:+, }\"$x\""; done; echo "[$
 ip6tables=false; [ $IPTABLES = false ] || [ "$V" != 28 ] || ip6tables=true       # older ones call it experimental
 options=; [ "$V" = 20 ] || options="\"default-network-opts\": {\"bridge\": {\"com.docker.network.driver.mtu\": \"$MTU\"}},"
 # BuildKit collects by itself where a fifth of the disk is not free: what a test has just built is then gone before it looks
-gc=true; [ -z "$MARK" ] || gc=false
+gc='"enabled": true'; [ -z "$MARK" ] || gc='"enabled": false'
+[ -z "$UNUSED" ] || gc="\"enabled\": true, \"policy\": [{\"keepStorage\": \"0\", \"filter\": [\"unused-for=${UNUSED}s\", \"type=exec.cachemount\"]}]"
 cat > "$I/daemon.json" << CONF
 {
-  "builder": {"gc": {"enabled": $gc}},
+  "builder": {"gc": {$gc}},
   "features": {"containerd-snapshotter": $STORE},
   "registry-mirrors": $(strings ${MIRRORS[@]+"${MIRRORS[@]}"}),
   "insecure-registries": $(strings ${INSECURE[@]+"${INSECURE[@]}"}),
