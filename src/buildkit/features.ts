@@ -27,6 +27,8 @@ export interface EngineFeatures {
   readonly cgroupParent: boolean;
   /** What the Dockerfile frontend answers instead of building; `check` is lint. */
   readonly subrequests: readonly ("check" | "outline" | "targets")[];
+  /** Its records say which cache mount they are, by namespace and id. */
+  readonly mountIds: boolean;
   readonly history: boolean;
   /** Several exports of one build. */
   readonly multipleExports: boolean;
@@ -74,6 +76,7 @@ export async function engineFeatures(
   since(api.v23, "23", "cgroupParent", "A parent cgroup");
   since(api.v23, "23", "gitSubdirectory", "Building a directory of a git URL");
   since(api.v27, "27", "subrequests", "Checking a Dockerfile without building it");
+  since(api.v23, "23", "mountIds", "Telling whose a cache mount is, to sum up and collect it,");
   since(api.v24, "24", "history", "The build history");
   since(api.v26, "26", "multipleExports", "More than one output");
   return features(containerd ? "containerd" : "plain", minor, reasons);
@@ -101,6 +104,7 @@ function features(
       ...(minor >= api.v27 ? (["check"] as const) : []),
       ...(minor >= api.v24 ? (["outline", "targets"] as const) : []),
     ],
+    mountIds: can("mountIds"),
     history: can("history"),
     multipleExports: can("multipleExports"),
     reasons,

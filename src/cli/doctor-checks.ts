@@ -92,6 +92,7 @@ const labels: Partial<Record<keyof EngineFeatures, string>> = {
   archives: "oci and docker archives",
   cacheExport: "cache export to a directory or registry",
   localCacheImport: "cache import from a directory",
+  mountIds: "cache mounts by repository",
   attestations: "provenance and SBOM",
   multiPlatform: "several platforms in one image",
   heredoc: "heredocs and COPY --link",

@@ -8,6 +8,7 @@ import { listStoredLayers } from "../../cache/layer-store.js";
 import { cachePlaces } from "../../cache/places.js";
 import { buildkitdRelay } from "../buildkit-client/relay.js";
 import { type LabEngine, labEngines, onEachEngine } from "../support/engines.js";
+import { galley } from "../support/galley.js";
 import { type CacheWorld, cacheWorld, unique } from "./world.js";
 
 const ending: (() => unknown)[] = [];
@@ -35,6 +36,45 @@ async function build(world: CacheWorld, token: string) {
     stored: (await listStoredLayers(places)).map((one) => one.build),
   };
 }
+
+/** What `galley cache du` says to people and to programs. */
+async function du(engine: LabEngine, dataDirectory: string) {
+  const cache = async (...more: string[]) => {
+    const { code, stdout, stderr } = await galley(engine, [
+      "cache",
+      "du",
+      "--data-dir",
+      dataDirectory,
+      ...more,
+    ]);
+    expect(code, stderr).toBe(0);
+    return stdout;
+  };
+  return { told: await cache(), engine: JSON.parse(await cache("--json")).engine };
+}
+
+onEachEngine((engine) => {
+  test("What an engine cannot do for caches is said where they are summed up, and nothing else is", async () => {
+    const world = await worldOf(engine);
+    const id = unique("said");
+    await world.build(`RUN --mount=type=cache,id=${id},target=/m echo ${id} > /m/file`);
+    const { told, engine: used } = await du(engine, world.dataDirectory);
+    const says = {
+      mounts: told.includes("does not say whose they are"),
+      layers: /this engine (reads them, and stores none|neither stores nor reads them)/.exec(told)?.[1],
+    };
+    if (engine.version === 20) {
+      expect(used).toMatchObject({ ourMounts: null, layers: "none" });
+      expect(says).toEqual({ mounts: true, layers: "neither stores nor reads them" });
+    } else {
+      expect(used.ourMounts).toBeGreaterThan(0);
+      const stores = engine.store === "containerd";
+      expect(used.layers).toBe(stores ? "stored" : "read");
+      expect(says).toEqual({ mounts: false, layers: stores ? undefined : "reads them, and stores none" });
+    }
+    await world.forget(id);
+  });
+});
 
 const newest = labEngines().find(({ name }) => name === "28c");
 

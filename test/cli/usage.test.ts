@@ -69,9 +69,13 @@ test("the doctor says for every engine what it can do, and finds that builds wor
     expect(state("oci and docker archives")).toBe(each.store === "containerd" ? "ok" : "limited");
     expect(state("heredocs and COPY --link")).toBe(each.version === 20 ? "limited" : "ok");
     expect(state("kept layers")).toBe(each.store === "containerd" ? "ok" : "limited");
+    expect(state("cache import from a directory")).toBe(each.version === 20 ? "limited" : "ok");
+    expect(state("cache mounts by repository")).toBe(each.version === 20 ? "limited" : "ok");
+    const kept = { stored: "of every build of an agent here", read: "read, but not stored", none: "no" };
     const { stdout: used } = await galley(each, ["cache", "du", "--json", "--data-dir", root]);
     const layers = each.store === "containerd" ? "stored" : each.version === 20 ? "none" : "read";
     expect(JSON.parse(used).engine.layers).toBe(layers);
+    expect(checks).toContainEqual(expect.objectContaining({ check: "kept layers", found: kept[layers] }));
     for (const { state, meaning } of checks) if (state === "limited") expect(meaning).not.toBe("");
   }
 });
