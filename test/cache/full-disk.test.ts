@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Removed } from "../../cache/index.js";
 import { cachePlaces } from "../../cache/places.js";
 import { readIndex, refreshIndex } from "../../cache/repository-index.js";
 import { keepRepository } from "../support/cache-store.js";
@@ -52,6 +53,31 @@ test("What is kept can be removed from a full disk, which is what makes room on 
   expect(pruned, pruned.stderr).toMatchObject({ code: 0 });
   expect(JSON.parse(pruned.stdout).freed).toBeGreaterThan(500_000);
   expect(JSON.parse((await cache("show", repo)).stdout).mounts).toEqual([]);
+});
+
+test("On a full disk a collection brings what is kept within its limits all the same, and the index says what is left.", async () => {
+  const repo = "repo-full";
+  const newer = { ...mount, id: "/root/.cache", storedAt: "2026-01-02T00:00:00.000Z" };
+  await keepRepository(disk.path, repo, { mounts: [mount, newer].map((one) => ({ ...one, directories })) });
+  await fill();
+  const [engine] = labEngines();
+  const removed: Removed[] = [];
+  const share = 700_000;
+  const world = await cacheWorld(engine!, {
+    ...{ dataDirectory: disk.path, budget: 1e9, share },
+    onRemoved: (one) => removed.push(one),
+  });
+  try {
+    await world.caches.collect();
+    expect(removed).toMatchObject([{ kind: "mount", repo, what: mount.id }]);
+    const index = await readIndex(cachePlaces(disk.path, repo));
+    expect(index?.mounts).toMatchObject([{ id: newer.id }]);
+    expect(index?.storedBytes).toBeLessThanOrEqual(share);
+    expect(world.warnings).toEqual([]);
+  } finally {
+    await world.caches.close();
+    world.client.close();
+  }
 });
 
 onEachEngine(
