@@ -5,7 +5,6 @@ import { answerCache, keptBytes, openCaches } from "../../cache/index.js";
 import { createInputImages, proxyArgs } from "../build/index.js";
 import { BuildKitClient, loadDockerConfig } from "../buildkit/index.js";
 import {
-  claimReply,
   connectBus,
   type Heartbeat,
   handBackReply,
@@ -24,6 +23,7 @@ import type { CacheEvent } from "../events/index.js";
 import { findEnvironments, publicTraffic, reconnectProxy, stopEnvironment } from "../preview/index.js";
 import { createMirrors } from "../source/index.js";
 import { ActiveRuns } from "./active.js";
+import { askClaim } from "./ask-again.js";
 import { bootstrap, renewCredential } from "./bootstrap.js";
 import { removedEvent } from "./cache-events.js";
 import { handleMessage } from "./claim.js";
@@ -248,8 +248,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
             active,
             claims,
             ask: async (deployment, claim, ended) => {
-              const body = { v: 1, deployment, claim };
-              const reply = await request(connection, agent, "claim", body, claimReply, { signal: ended });
+              const reply = await askClaim(connection, agent, { deployment, claim }, ended);
               // It may have been this agent's before it was killed, and have left something here.
               if (!reply.granted) sync.trigger();
               return reply;

@@ -40,7 +40,7 @@ export {
 } from "./plain.js";
 export { type DeadJob, type DeadJobsOptions, deleteJob, onDeadJob, publishJob } from "./publish-job.js";
 export { repoKeyOf } from "./repo-key.js";
-export { type RequestOptions, type RpcOptions, request, serveRpc } from "./rpc.js";
+export { isUnheard, type RequestOptions, type RpcOptions, request, serveRpc } from "./rpc.js";
 export { askRuntime, type RuntimeAsk, sendRuntime } from "./runtime.js";
 export type { SpooledEvent } from "./spool/batcher.js";
 export { openSpool, type Spool, type SpoolOptions } from "./spool/spool.js";

@@ -1,4 +1,4 @@
-import type { Msg, NatsError } from "nats";
+import { ErrorCode, type Msg, type NatsError } from "nats";
 import { z } from "zod";
 import { GalleyError, type GalleyErrorCode, galleyErrorCodes, withDeadline } from "../errors/index.js";
 import { type BusConnection, largestMessage } from "./connection.js";
@@ -72,6 +72,12 @@ export async function request<Reply>(
     offLost();
   }
 }
+
+/** The bus has said that no server listens to such questions: it was not asked, and may be there in a moment. */
+export const isUnheard = (error: unknown): boolean =>
+  error instanceof GalleyError &&
+  error.code === "control_plane_unreachable" &&
+  (error.cause as { readonly code?: unknown } | undefined)?.code === ErrorCode.NoResponders;
 
 const isCode = (code: string): code is GalleyErrorCode =>
   (galleyErrorCodes as readonly string[]).includes(code);

@@ -85,6 +85,7 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
       streams: { replicas: config.bus.replicas, ...options.streams },
       log,
       listen: (connection) => listen(connection),
+      answer: (connection) => answer(connection),
       back: () => reconciler.poke(),
     });
     const queue: QueueDeps = { db, jobs: link.jobs, notices, log, now, settings };
@@ -118,15 +119,11 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
       (agent, beat) => hearHeartbeat(queue, agent, beat),
       (error, agent) => log.error({ err: error, agent }, "a heartbeat could not be written down"),
     );
-    /** Everything that the bus brings; ended in the other order. */
-    const listen = async (connection: BusConnection): Promise<() => Promise<void>> => {
-      const ends: { close(): void | Promise<void> }[] = [];
-      const unlisten = async () => {
-        for (let end = ends.pop(); end; end = ends.pop()) await end.close();
-      };
-      try {
-        ends.push(
-          await listenForEvents({
+    /** What the bus's streams bring. */
+    const listen = (connection: BusConnection) =>
+      together([
+        () =>
+          listenForEvents({
             connection,
             db,
             log,
@@ -136,18 +133,20 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             notices,
             ended: () => dispatchQueued(queue),
           }),
-        );
-        ends.push(
-          await onDeadJob({
+        () =>
+          onDeadJob({
             connection,
             log,
             handler: ({ agent, message }) =>
               withPlainFailures(log, () => endDeadJob(queue, agent, message.deployment)),
           }),
-        );
-        ends.push(await onHeartbeat({ connection, log, handler: heard }));
-        ends.push(
-          await serveRpc({
+      ]);
+    /** What agents say and ask. */
+    const answer = (connection: BusConnection) =>
+      together([
+        () => onHeartbeat({ connection, log, handler: heard }),
+        () =>
+          serveRpc({
             connection,
             verb: "sync",
             schema: syncRequest,
@@ -155,9 +154,8 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
               withPlainFailures(log, () => sync({ ...queue, maskOf }, agent, body)),
             log,
           }),
-        );
-        ends.push(
-          await serveRpc({
+        () =>
+          serveRpc({
             connection,
             verb: "hand-back",
             schema: handBackRequest,
@@ -165,9 +163,8 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
               withPlainFailures(log, () => handBack(queue, agent, body, reconciler.poke)),
             log,
           }),
-        );
-        ends.push(
-          await serveRpc({
+        () =>
+          serveRpc({
             connection,
             verb: "notice",
             schema: noticeRequest,
@@ -177,9 +174,8 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             },
             log,
           }),
-        );
-        ends.push(
-          await serveRpc({
+        () =>
+          serveRpc({
             connection,
             verb: "cache-notice",
             schema: cacheNoticeRequest,
@@ -189,22 +185,15 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
             },
             log,
           }),
-        );
-        ends.push(
-          await serveRpc({
+        () =>
+          serveRpc({
             connection,
             verb: "claim",
             schema: claimRequest,
             handler: (body, { agent }) => withPlainFailures(log, () => claim(claims, agent, body)),
             log,
           }),
-        );
-      } catch (error) {
-        await unlisten();
-        throw error;
-      }
-      return unlisten;
-    };
+      ]);
 
     return {
       api: (app) => {
@@ -237,4 +226,23 @@ export function deploymentsPart(options: DeploymentsOptions = {}): MakePart {
       },
     };
   };
+}
+
+interface Hearing {
+  close(): void | Promise<void>;
+}
+
+/** Begins one after the other; what it resolves with ends them in the other order, and so does one that cannot begin. */
+async function together(begin: readonly (() => Promise<Hearing>)[]): Promise<() => Promise<void>> {
+  const begun: Hearing[] = [];
+  const end = async () => {
+    for (let last = begun.pop(); last; last = begun.pop()) await last.close();
+  };
+  try {
+    for (const one of begin) begun.push(await one());
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return end;
 }

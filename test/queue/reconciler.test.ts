@@ -167,8 +167,15 @@ onEachDatabase((databases) => {
       expect(await world.deployment(id, () => true)).toMatchObject({ state: "queued" });
       expect((await fetch(`${world.url}/readyz`)).status).toBe(503);
       await world.bus.server.start();
-      // Not before the server is on the bus again, too: a claim waits for its answer a few seconds only.
-      await expect.poll(async () => (await fetch(`${world.url}/readyz`)).status).toBe(200);
+      // Once the server has answered it goes on to do so, also while it takes up its streams again.
+      const answered = () =>
+        agent.claim("depunknown").then(
+          () => true,
+          () => false,
+        );
+      await expect.poll(answered, { interval: 1 }).toBe(true);
+      for (let n = 0; n < 600; n += 1) expect(await answered()).toBe(true);
+      expect((await fetch(`${world.url}/readyz`)).status).toBe(200);
       const work = await agent.take();
       expect(work.deployment).toBe(id);
       await work.finish("running");

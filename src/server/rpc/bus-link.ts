@@ -34,8 +34,16 @@ export interface BusLinkOptions {
   readonly caFile?: string | undefined;
   readonly streams?: StreamOptions;
   readonly log: Logger;
-  /** Once, when the bus is there with its streams: begins to listen. What it returns ends that. Called again when it rejects. */
+  /**
+   * When the bus is there with its streams, for the first time or again: begins to take in what they bring. What it returns ends that, and is
+   * called before the next. Called again when it rejects.
+   */
   readonly listen: (connection: BusConnection) => Promise<() => Promise<void>>;
+  /**
+   * Once, behind the first `listen`: begins to answer. The connection subscribes anew by itself; were that ended and begun again whenever the bus is
+   * back, agents would ask in between and hear that there is no server. What it returns ends it. Called again when it rejects.
+   */
+  readonly answer: (connection: BusConnection) => Promise<() => Promise<void>>;
   /** The bus is there, for the first time or again. */
   readonly back: () => void;
 }
@@ -205,12 +213,14 @@ async function attach(
 ): Promise<() => Promise<void>> {
   const { keys, log, streams = {}, back } = options;
   let unlisten = async (): Promise<void> => {};
+  let endAnswers: (() => Promise<void>) | undefined;
   const begin = async () => {
     await syncRevocations(system, keys);
     await ensureStreams(application, { ...streams, signal, timeoutMs: sayAfterMs });
     await unlisten();
     unlisten = async () => {};
     unlisten = await options.listen(application);
+    endAnswers ??= await options.answer(application);
   };
   await begin();
   let last: Promise<void> = Promise.resolve();
@@ -223,6 +233,7 @@ async function attach(
   return async () => {
     off();
     await last;
+    await endAnswers?.();
     await unlisten();
   };
 }
