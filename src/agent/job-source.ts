@@ -1,7 +1,14 @@
 import type { ContextTree } from "../buildkit/index.js";
 import type { Job } from "../bus/index.js";
 import { GalleyError } from "../errors/index.js";
-import { type CommitFiles, type Mirror, type Mirrors, openCommitFiles, openSource } from "../source/index.js";
+import {
+  type CommitFiles,
+  type Mirror,
+  type Mirrors,
+  namesMoreThanItsBase,
+  openCommitFiles,
+  openSource,
+} from "../source/index.js";
 
 /** The repository of a job, at its commit. */
 export interface JobSource {
@@ -10,6 +17,8 @@ export interface JobSource {
   /** The code comes from a fork, or may do so. */
   readonly fork: boolean;
   readonly files: CommitFiles;
+  /** Whether it is a fork's that may not take what was built of the same commit for the repository itself. */
+  apart(signal: AbortSignal): Promise<boolean>;
   /** The files below a directory as a build context, complete with submodules and LFS objects. The caller closes it. */
   context(directory: string, signal: AbortSignal): Promise<ContextTree>;
   close(): Promise<void>;
@@ -48,6 +57,7 @@ export function jobSources(mirrors: Mirrors): OpenJobSource {
       commit,
       fork,
       files,
+      apart: async (ended) => fork && (await namesMoreThanItsBase(mirror, commit, ended)),
       context: (directory, ended) =>
         openSource({
           mirror,

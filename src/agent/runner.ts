@@ -192,7 +192,7 @@ async function deploy(
       docker,
       images: options.inputImages,
       files: source.files,
-      ...keyScopes(options.agent, job),
+      ...keyScopes(options.agent, job, await source.apart(signal)),
       project: job.project.name,
       platform: options.platform(),
       login: logins.login,
@@ -234,10 +234,18 @@ async function deploy(
   }
 }
 
-/** An image that a fork has built is no other's: it may have been made of cache mounts that only the fork has filled. */
-function keyScopes(agent: string, { project, environment, fork }: Job & { readonly fork: boolean }) {
+/**
+ * An image that a fork has built is no other's: it may have been made of cache mounts that only the fork has filled. And one that was built for the
+ * repository itself is not a fork's where it may hold what the fork is not given.
+ */
+function keyScopes(
+  agent: string,
+  { project, environment, fork }: Job & { readonly fork: boolean },
+  apart: boolean,
+) {
   const base = [agent, project.id];
-  return fork ? { scope: [...base, "fork", environment.name], readsToo: base } : { scope: base };
+  if (!fork) return { scope: base };
+  return { scope: [...base, "fork", environment.name], ...(apart ? {} : { readsToo: base }) };
 }
 
 function planEvent(

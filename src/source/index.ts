@@ -5,6 +5,7 @@
 
 export { type CommitFiles, type CommitPath, openCommitFiles } from "./commit-files.js";
 export type { FetchProgress } from "./fetch-progress.js";
+export { namesMoreThanItsBase } from "./fork-base.js";
 export type { Credential, GitOptions, SourceLog } from "./git-options.js";
 export { createGitTree, type GitTree, type GitTreeOptions } from "./git-tree.js";
 export type { CheckoutReason, CheckoutReasonKind } from "./load-tree.js";

@@ -197,7 +197,7 @@ async function throughLfs(
   const pointer = blob && parsePointer(blob);
   // What is no pointer was committed as it is.
   if (pointer === undefined) return file;
-  const lfs = sources.lfs(pointer);
+  const lfs = sources.lfs(pointer, file.id);
   if (lfs === undefined) {
     tree.lack("lfs", shown, "filter=lfs");
     return file;

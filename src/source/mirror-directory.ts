@@ -29,7 +29,10 @@ export function mirrorPlaces(root: string, repoKey: string): MirrorPlaces {
 const mark = "galley-mirror.json";
 const doubt = "galley-damaged";
 /** What a mirror keeps beside git's own files, and what outlives its being made anew. */
-export const keptFolders = ["lfs", "modules"] as const;
+export const keptFolders = ["lfs", "modules", "forks"] as const;
+
+/** What forks' code names and the repository's own does not is kept in here: it was had without a login, and the rest is not for forks. */
+export const forksPlace = (path: string): string => join(path, "forks");
 
 /** Is there a mirror that was finished, and that nobody has found to be damaged? */
 export async function isWhole(path: string): Promise<boolean> {
@@ -90,11 +93,13 @@ const abandonedMs = 3_600_000;
 export async function removeLeftovers({ path, making, leaving }: MirrorPlaces): Promise<void> {
   await rm(making, { recursive: true, force: true });
   await rm(leaving, { recursive: true, force: true });
-  const halves = join(path, "lfs/tmp");
-  for (const name of await readdir(halves).catch(() => [])) {
-    const half = join(halves, name);
-    const found = await stat(half).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > abandonedMs) await rm(half, { force: true });
+  for (const place of [path, forksPlace(path)]) {
+    const halves = join(place, "lfs/tmp");
+    for (const name of await readdir(halves).catch(() => [])) {
+      const half = join(halves, name);
+      const found = await stat(half).catch(() => undefined);
+      if (found && Date.now() - found.mtimeMs > abandonedMs) await rm(half, { force: true });
+    }
   }
 }
 

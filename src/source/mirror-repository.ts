@@ -106,6 +106,18 @@ export async function leadsTo(
   return (await local(path, args, options, within(signal), { stdin })) === "";
 }
 
+/** The last commits that two have in common; empty when there are none. */
+export async function mergeBases(
+  path: string,
+  one: string,
+  other: string,
+  options: GitOptions,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const text = await local(path, ["merge-base", "--all", one, other], options, within(signal));
+  return (text ?? "").split("\n").filter((id) => id !== "");
+}
+
 const ownRef = (commit: string): string => `refs/galley/own/${commit}`;
 
 /** What `noteOwn` has said. */

@@ -1,17 +1,19 @@
 import { BuildKitError, type TreeEntry } from "../buildkit/index.js";
-import { abortAfter, GalleyError } from "../errors/index.js";
+import { abortAfter, GalleyError, orAborted, withDeadline } from "../errors/index.js";
 import { type AddressGuard, createAddressGuard } from "./address-guard.js";
+import { type ForkBase, forkBase } from "./fork-base.js";
 import type { Credential } from "./git-options.js";
 import { runGit } from "./git-run.js";
 import { createGitTree, type GitTree } from "./git-tree.js";
 import { createLfsObjects, type LfsObjects } from "./lfs-objects.js";
 import type { LfsPointer } from "./lfs-pointer.js";
 import type { Mirror } from "./mirror.js";
+import { forksPlace } from "./mirror-directory.js";
 import { ObjectReader } from "./object-reader.js";
 import { plainEnvironment } from "./remote-access.js";
 import { parseRemote, type Remote, resolveSubmodule, sameOrigin } from "./remote-url.js";
 import type { SubmoduleLink } from "./submodules.js";
-import { type SubmoduleSource, storedObject, type TreeSources } from "./tree-sources.js";
+import { type LfsObject, type SubmoduleSource, storedObject, type TreeSources } from "./tree-sources.js";
 
 export interface OpenSourceOptions {
   readonly mirror: Mirror;
@@ -23,7 +25,8 @@ export interface OpenSourceOptions {
   readonly submodules?: boolean;
   /**
    * The commit may be anybody's: the mirror's credential is for its own repository alone, and no submodule or LFS server that the commit
-   * names is shown it. Default false.
+   * names is shown it. Of LFS objects it brings those that the repository's default branch has where the commit goes on from it; others are
+   * had without it, and not from what it has brought before. Default false.
    */
   readonly fork?: boolean;
   readonly modTime?: (path: string, blobId: string) => bigint;
@@ -86,7 +89,7 @@ export async function openSource(options: OpenSourceOptions): Promise<GitTree> {
 
 /** What a tree was put together from. */
 interface Opened {
-  readonly objects: LfsObjects[];
+  readonly objects: Pick<LfsObjects, "close">[];
   readonly submodules: Mirror[];
 }
 
@@ -109,37 +112,106 @@ async function* readNoting(
   }
 }
 
+/** Milliseconds for the default branch of a repository. */
+const baseMs = 600_000;
+
 /** A commit of a mirror, and whether anybody may have written it. */
 interface Place {
   readonly mirror: Mirror;
   readonly commit: string;
   readonly fork: boolean;
+  /** The mirror is for forks alone: no credential has brought anything there. */
+  readonly apart?: boolean;
 }
 
 function mirrorSources(place: Place, submodules: boolean, opened: Opened): TreeSources {
-  const { mirror, commit, fork } = place;
+  const { mirror, commit, fork, apart } = place;
   let guard: Promise<AddressGuard> | undefined;
   const guarded = () => {
     guard ??= createAddressGuard(mirror.remote.host);
     return guard;
   };
-  let objects: LfsObjects | undefined;
+  const objectsOf = (
+    directory: string,
+    at: () => Promise<string | undefined>,
+    credential: Credential | null,
+  ) => {
+    const objects = createLfsObjects(directory, async () => {
+      const named = await at();
+      const configured = named === undefined ? undefined : await configuredServer(mirror, named);
+      return { remote: mirror.remote, credential, git: mirror.git, configured, guard: await guarded() };
+    });
+    opened.objects.push(objects);
+    return objects;
+  };
+  const open = () => {
+    const { path, credential } = mirror;
+    return fork && !apart
+      ? forksObjects(place, objectsOf, opened)
+      : objectsOf(path, async () => commit, credential);
+  };
+  let objects: ReturnType<typeof open> | undefined;
   return {
     submodule: async (link, signal) =>
       submodules ? await openSubmodule(place, link, await guarded(), opened, signal) : undefined,
-    lfs: (pointer) => {
+    lfs: (pointer, id) => {
       if (mirror.remote.kind === "file") return besideOrigin(mirror, pointer);
-      if (objects === undefined) {
-        objects = createLfsObjects(mirror.path, async () => {
-          const configured = await configuredServer(mirror, commit);
-          const credential = fork && configured !== undefined ? null : mirror.credential;
-          return { remote: mirror.remote, credential, git: mirror.git, configured, guard: await guarded() };
-        });
-        opened.objects.push(objects);
-      }
-      return objects.object(pointer);
+      objects ??= open();
+      return objects.object(pointer, id);
     },
   };
+}
+
+/**
+ * LFS objects for a fork's code. Those that its base has come as they come for the repository itself, from the server that the base names;
+ * all others are asked for as anybody would, and kept where forks alone look.
+ */
+function forksObjects(
+  { mirror, commit }: Place,
+  objectsOf: (
+    directory: string,
+    at: () => Promise<string | undefined>,
+    credential: Credential | null,
+  ) => LfsObjects,
+  opened: Opened,
+): { object(pointer: LfsPointer, id: string): LfsObject } {
+  const ended = new AbortController();
+  opened.objects.push({ close: () => ended.abort(closed()) });
+  let found: Promise<ForkBase> | undefined;
+  // Whoever reads may stop, and others wait for the same.
+  const base = () => {
+    found ??= forkBase(mirror, commit, withDeadline(ended.signal, baseMs));
+    return found;
+  };
+  const own = objectsOf(mirror.path, async () => (await base()).commit, mirror.credential);
+  const others = objectsOf(forksPlace(mirror.path), async () => commit, null);
+  return {
+    object: (pointer, id) => ({
+      read: async function* (reading) {
+        if ((await orAborted(base(), reading)).has(id)) return yield* own.object(pointer).read(reading);
+        try {
+          yield* others.object(pointer).read(reading);
+        } catch (error) {
+          reading.throwIfAborted();
+          throw mirror.credential === null ? error : withheld(error);
+        }
+      },
+    }),
+  };
+}
+
+const closed = () => new GalleyError("git_failed", "The tree was closed while its LFS objects were fetched.");
+
+function withheld(error: unknown): unknown {
+  if (!(error instanceof GalleyError)) return error;
+  return new GalleyError(
+    error.code,
+    `the default branch does not name it where this code goes on from it, so that it is asked for without the repository's login: ${error.message}`,
+    {
+      hint: "LFS objects that a fork's code alone names are read without the repository's login: deploy with --no-fork what you have read.",
+      cause: error,
+    },
+  );
 }
 
 /** A repository of this machine has its objects beside it. */
@@ -167,7 +239,7 @@ async function openSubmodule(
     }
     await mirror.fetch([link.commit], { signal });
     opened.submodules.push(mirror);
-    const inside = { mirror, commit: link.commit, fork };
+    const inside = { mirror, commit: link.commit, fork, apart: fork };
     return { repository: mirror.path, sources: mirrorSources(inside, true, opened) };
   } catch (error) {
     signal.throwIfAborted();

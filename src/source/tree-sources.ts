@@ -22,8 +22,12 @@ export interface SubmoduleSource {
 export interface TreeSources {
   /** Undefined: left out. Throws a `GalleyError` for one that should be there and cannot be had. */
   submodule(link: SubmoduleLink, signal: AbortSignal): Promise<SubmoduleSource | undefined>;
-  /** Undefined: the pointer is served. */
-  lfs(pointer: LfsPointer): LfsObject | undefined;
+  /**
+   * Undefined: the pointer is served.
+   *
+   * @param id of the blob that is the pointer
+   */
+  lfs(pointer: LfsPointer, id: string): LfsObject | undefined;
 }
 
 /**

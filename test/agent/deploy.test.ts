@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { pointerTo } from "../source/lfs-server.js";
 import {
   docker,
   type LabEngine,
@@ -316,6 +317,13 @@ onEachEngine((engine) => {
       const said = await deploy(22, { fork: true });
       expect(said.deployment).toMatchObject({ state: "running", fork: true, asFork: true });
       expect(planOf(said.events)).toMatchObject({ front: "reuse" });
+
+      // Large files that no branch gives to a fork may be in what was built of them.
+      const large = { ".gitattributes": "*.bin filter=lfs\n", "large.bin": pointerTo("of a branch") };
+      world.push(23, { ...changed, ...large });
+      expect(planOf((await deploy(23)).events)).toMatchObject({ front: "build" });
+      expect(planOf((await deploy(23)).events)).toMatchObject({ front: "reuse" });
+      expect(planOf((await deploy(23, { fork: true })).events)).toMatchObject({ front: "build" });
     });
 
   if (newest)

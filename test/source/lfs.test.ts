@@ -27,7 +27,7 @@ interface Setting {
   readonly git: HttpRemote;
   readonly lfs: LfsServer;
   readonly mirror: Mirror;
-  open(files: Record<string, string>, subdirectory?: string, fork?: boolean): Promise<GitTree>;
+  open(files: Record<string, string>, subdirectory?: string): Promise<GitTree>;
 }
 
 /** A forge: git and LFS at one address. */
@@ -46,11 +46,11 @@ async function forge(options: LfsServerOptions = {}): Promise<Setting> {
   const mirror = mirrorOf(`${git.url}/acme/shop.git`, { credential: token });
   return {
     ...{ git, lfs, mirror },
-    open: async (files, subdirectory, fork = false) => {
+    open: async (files, subdirectory) => {
       const commit = source.commit("refs/heads/main", { ".gitattributes": attributes, ...files });
       await mirror.fetch(["refs/heads/main"], soon());
       const tree = await openSource({
-        ...{ mirror, commit, fork, ...soon() },
+        ...{ mirror, commit, ...soon() },
         ...(subdirectory ? { subdirectory } : {}),
       });
       atEnd(() => tree.close());
@@ -134,19 +134,6 @@ test(".lfsconfig names another server, which gets no token", async () => {
     authorization: undefined,
   });
   expect(lfs.requests).toEqual([]);
-});
-
-test("a fork's objects are read with the token from the repository's own LFS server, and without it from any that .lfsconfig names", async () => {
-  const { lfs, git, open } = await forge();
-  lfs.add("one");
-  lfs.add("two");
-  expect((await contentOf(await open({ "a.bin": pointerTo("one") }, undefined, true)))["a.bin"]).toBe("one");
-  expect(lfs.requests[0]?.authorization).toMatch(/^Basic /);
-  const before = lfs.requests.length;
-  const config = `[lfs]\n\turl = ${git.url}/acme/other.git/info/lfs\n`;
-  const named = { ".lfsconfig": config, "a.bin": pointerTo("two") };
-  await expect(contentOf(await open(named, undefined, true))).rejects.toThrow();
-  expect(lfs.requests.slice(before).map(({ authorization }) => authorization)).toEqual([undefined]);
 });
 
 test("a file that is no pointer, and an empty one, are what they are", async () => {
