@@ -167,14 +167,14 @@ async function openProject(
     tag: (service) => prefix + service,
     push: (push) => commitFiles(bench, origin, repository.files(push), "refs/pull/1/head"),
     deploy: async (host) => {
+      const failures = failuresIn(host.warnings());
       const askedAt = Date.now();
       const { id, environment } = await host.galley.request(name, 1);
       const { events } = await host.galley.running(id);
       const imagesAt = Date.parse(events.find(({ state }) => state === "starting")?.at ?? "");
       const places = cachePlaces(host.dataDirectory, key);
-      const records: CacheBuildRecord[] = [];
-      for (const service of Object.keys(services))
-        records.push(await untilStored(places, `${id}-${service}`, host.warnings, bench.signal));
+      const builds = Object.keys(services).map((service) => `${id}-${service}`);
+      const records = await untilStored(places, builds, host.warnings, failures, bench.signal);
       return { imagesMs: imagesAt - askedAt, environment: environment.id, events, records };
     },
     buildx: (host) => {
@@ -191,29 +191,39 @@ async function openProject(
   };
 }
 
-/** Waits until what a build has left to store is stored: nothing of it is to meet the next run. */
+/** Of layers that were not stored, as the agent says: BuildKit has forgotten the build already, for instance. */
+const failuresIn = (warnings: string): number => warnings.split("storing layers failed").length - 1;
+
+/** Waits until what builds have left to store is stored, mounts and layers, or was given up: nothing of it is to meet the next run. */
 async function untilStored(
   places: CachePlaces,
-  build: string,
+  builds: readonly string[],
   warnings: () => string,
+  failuresBefore: number,
   signal: AbortSignal,
-): Promise<CacheBuildRecord> {
+): Promise<CacheBuildRecord[]> {
   const deadline = performance.now() + storeMs;
   for (;;) {
-    const record = await readBuildRecord(places.builds, build);
-    if (record) {
-      // Mounts come last. A build beside others that were given layers, too, may leave its own unstored, which the agent says.
-      const filled = record.steps.some(({ mounts, cached }) => mounts.length > 0 && !cached);
-      const since = new Date(Date.parse(record.at) + record.took).toISOString();
-      const mounts = await listStoredMounts(join(places.directory, "mounts"));
-      const isStored = filled
-        ? mounts.some(({ stored }) => stored.storedAt >= since)
-        : (await listStoredLayers(places)).some((stored) => stored.build === build);
-      if (isStored) return record;
+    const found = await Promise.all(builds.map((build) => readBuildRecord(places.builds, build)));
+    const records = found.filter((record) => record !== undefined);
+    if (records.length === builds.length) {
+      const [layers, mounts] = await Promise.all([
+        listStoredLayers(places),
+        listStoredMounts(join(places.directory, "mounts")),
+      ]);
+      const withMounts = records.filter((record) =>
+        record.steps.some((step) => step.mounts.length > 0 && !step.cached),
+      );
+      const since = (record: CacheBuildRecord) => new Date(Date.parse(record.at) + record.took).toISOString();
+      const isStored = withMounts.every((record) =>
+        mounts.some(({ stored }) => stored.storedAt >= since(record)),
+      );
+      const without = builds.filter((build) => !layers.some((stored) => stored.build === build));
+      if (isStored && without.length <= failuresIn(warnings()) - failuresBefore) return records;
     }
     if (performance.now() > deadline)
       throw new Error(
-        `what ${build} has left was not stored within ${storeMs / 1000} s; the agent has warned:\n${warnings()}`,
+        `what ${builds.join(", ")} have left was not stored within ${storeMs / 1000} s; the agent has warned:\n${warnings()}`,
       );
     await delay(50, undefined, { signal });
   }
