@@ -1,5 +1,5 @@
 import { DirectorySums } from "./directory-sums.js";
-import { bareName, entryName, nameIn, sizeOf } from "./tar-headers.js";
+import { bareName, entryName, linkBytes, nameIn, sizeOf } from "./tar-headers.js";
 
 /** What an archive holds, found while it passes by. */
 export interface ArchiveSummary {
@@ -10,12 +10,28 @@ export interface ArchiveSummary {
   readonly directories: readonly { readonly path: string; readonly bytes: number; readonly files: number }[];
 }
 
+/** An entry as it passes by. */
+export interface ArchiveEntry {
+  /** As `a/b`. */
+  readonly name: string;
+  /** What the header says it is: `0` for a file, `5` for a directory … */
+  readonly type: string;
+  /** Bytes of content. */
+  readonly size: number;
+  /** Bytes of what a link leads to. */
+  readonly linkBytes: number;
+  /** The archive's own buffer: to be read at once. */
+  readonly header: Buffer;
+  /** Something was said before it that is not in `header`, beside its name and what it leads to. */
+  readonly extended: boolean;
+}
+
 const block = 512;
 const longestName = 64 * 1024;
 
 /** Reads the headers of a tar as it passes. What is no tar is counted as far as it goes: it comes from a build and may be anything. */
 export class ArchiveReader {
-  readonly #onName: (name: string) => void;
+  readonly #onEntry: (entry: ArchiveEntry) => void;
   #bytes = 0;
   #entries = 0;
   readonly #sums = new DirectorySums();
@@ -24,12 +40,14 @@ export class ArchiveReader {
   #header = Buffer.alloc(0);
   /** The long name that the next header has, and its bytes while they come. */
   #longName: string | undefined;
+  #longLink: number | undefined;
+  #extended = false;
   #collecting: { wanted: number; parts: Buffer[]; kind: "L" | "x" } | undefined;
   #readable = true;
 
-  /** @param onName told of each entry but the archive's own folder, as `a/b` */
-  constructor(onName: (name: string) => void = () => {}) {
-    this.#onName = onName;
+  /** @param onEntry told of each entry but the archive's own folder */
+  constructor(onEntry: (entry: ArchiveEntry) => void = () => {}) {
+    this.#onEntry = onEntry;
   }
 
   pass(bytes: Buffer): void {
@@ -72,13 +90,20 @@ export class ArchiveReader {
     this.#skip = Math.ceil(size / block) * block;
     if (type === "L" || type === "x") {
       if (size <= longestName) this.#collecting = { wanted: size, parts: [], kind: type };
+      this.#extended ||= type === "x";
       return;
     }
+    // With the zero that ends it.
+    if (type === "K") this.#longLink = size - 1;
     if (type === "g" || type === "K") return;
     const name = bareName(this.#longName ?? entryName(header));
+    const link = this.#longLink ?? linkBytes(header);
+    const extended = this.#extended;
     this.#longName = undefined;
+    this.#longLink = undefined;
+    this.#extended = false;
     this.#entries += 1;
-    if (name !== "") this.#onName(name);
+    if (name !== "") this.#onEntry({ name, type, size, linkBytes: link, header, extended });
     if (type !== "5") this.#sums.add(name, size);
   }
 

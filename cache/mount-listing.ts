@@ -17,18 +17,21 @@ export interface ListedEntry {
 /** More is never compared file by file. */
 export const mostListed = 100_000;
 
+/** Whether a path can stand in a list, and be handed to a `tar` in one: names come from builds, and may be anything. */
+export const isListable = (path: string): boolean => !/[\n\\\ufffd]/.test(path);
+
 const line = /^(\d+|-) ([0-9a-f]{4,8}) (\d+) (?:-?\d+|-) \d+ \d+ \.\/(.+)$/;
 
 /**
  * Reads lines of `LINKS MODE SIZE TIME UID GID ./PATH`, of directories with `-` for links and time. Undefined where they cannot be told apart, or
- * where a path could not be handed to a `tar` in a list: names come from builds, and may be anything.
+ * where a path cannot stand in a list.
  */
 export function parseListing(text: string): MountListing | undefined {
   const entries = new Map<string, ListedEntry>();
   for (const one of text.split("\n")) {
     if (one === "") continue;
     const [, links, mode, size, path] = line.exec(one) ?? [];
-    if (links === undefined || mode === undefined || path === undefined || /[\\\ufffd]/.test(path))
+    if (links === undefined || mode === undefined || path === undefined || !isListable(path))
       return undefined;
     if (entries.size >= mostListed || entries.has(path)) return undefined;
     const kind = kindOf(Number.parseInt(mode, 16));
@@ -42,8 +45,12 @@ export function parseListing(text: string): MountListing | undefined {
   return entries;
 }
 
+/** By path: the same whether it was asked for or made of an archive. */
 export function formatListing(listing: MountListing): string {
-  return [...listing].map(([path, { about }]) => `${about}${path}\n`).join("");
+  return [...listing.keys()]
+    .sort()
+    .map((path) => `${listing.get(path)?.about}${path}\n`)
+    .join("");
 }
 
 /** What another listing has that this one has not, or has otherwise, and which paths of this one mean nothing any more. */

@@ -1,4 +1,5 @@
 import { GalleyError } from "../src/errors/index.js";
+import { ArchiveListing } from "./archive-listing.js";
 import type { ArchiveSummary } from "./archive-summary.js";
 import type { Chunk, ChunkStore } from "./chunks.js";
 import {
@@ -36,28 +37,21 @@ export async function storeMount(
   mostBytes: number,
   signal: AbortSignal,
 ): Promise<StoredContent> {
-  const listing = await mount.list();
-  if (listing === undefined) {
-    const whole = await storeArchive(mount.archive(signal), chunks, mostBytes);
-    return { chunks: whole.chunks, content: whole.content, written: whole.written };
-  }
-  return (
-    (before && (await storeChanges(mount, before, listing, chunks, mostBytes, signal))) ??
-    (await storeWhole(mount, listing, chunks, mostBytes, signal))
-  );
+  const changes = before && (await storeChanges(mount, before, chunks, mostBytes, signal));
+  return changes ?? (await storeWhole(mount, chunks, mostBytes, signal));
 }
 
 async function storeWhole(
   mount: MountProcess,
-  listing: MountListing,
   chunks: ChunkStore,
   mostBytes: number,
   signal: AbortSignal,
 ): Promise<StoredContent> {
-  const names = new Set<string>();
-  const stored = await storeArchive(mount.archive(signal), chunks, mostBytes, (name) => names.add(name));
+  const listed = new ArchiveListing();
+  const stored = await storeArchive(mount.archive(signal), chunks, mostBytes, (entry) => listed.add(entry));
   const { content, written } = stored;
-  if (!isAll(names, [...listing.keys()])) return { chunks: stored.chunks, content, written };
+  const listing = listed.listing();
+  if (!listing) return { chunks: stored.chunks, content, written };
   const archive = { chunks: stored.chunks.length, replaces: [] };
   return await withListing(stored.chunks, [archive], listing, content, chunks, written);
 }
@@ -66,15 +60,15 @@ async function storeWhole(
 async function storeChanges(
   mount: MountProcess,
   before: StoredMount,
-  listing: MountListing,
   chunks: ChunkStore,
   mostBytes: number,
   signal: AbortSignal,
 ): Promise<StoredContent | undefined> {
   const { archives = [] } = before;
-  const known = await listingOf(before, chunks);
-  const changes = known && compareListings(known, listing);
-  if (!changes || archives.length >= mostArchives) return undefined;
+  const known = archives.length < mostArchives ? await listingOf(before, chunks) : undefined;
+  const listing = known && (await mount.list());
+  const changes = listing && compareListings(known, listing);
+  if (!changes) return undefined;
   const { changed, replaced, changedBytes } = changes;
   const content = summaryOf(listing);
   const contents = chunksOf(before);
@@ -87,7 +81,7 @@ async function storeChanges(
   const stored =
     changed.length === 0
       ? { chunks: [], written: 0 }
-      : await storeArchive(mount.archive(signal, changed), chunks, mostBytes, (name) =>
+      : await storeArchive(mount.archive(signal, changed), chunks, mostBytes, ({ name }) =>
           found.add(name),
         ).catch((error: unknown) => {
           // A `tar` that takes no list, or a file that has gone meanwhile.

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { GalleyError } from "../src/errors/index.js";
-import { ArchiveReader, type ArchiveSummary } from "./archive-summary.js";
+import { type ArchiveEntry, ArchiveReader, type ArchiveSummary } from "./archive-summary.js";
 import type { Chunk, ChunkStore } from "./chunks.js";
 import { cutByContent } from "./cut.js";
 import { keptEntries } from "./kept-entries.js";
@@ -50,13 +50,13 @@ export async function storeArchive(
   archive: AsyncIterable<Buffer>,
   chunks: ChunkStore,
   mostBytes: number,
-  onName?: (name: string) => void,
+  onEntry?: (entry: ArchiveEntry) => void,
 ): Promise<{
   readonly chunks: readonly Chunk[];
   readonly content: ArchiveSummary;
   readonly written: number;
 }> {
-  const reader = new ArchiveReader(onName);
+  const reader = new ArchiveReader(onEntry);
   const stored: Chunk[] = [];
   const running = new Set<Promise<void>>();
   let failed: { error: unknown } | undefined;

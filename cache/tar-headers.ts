@@ -7,6 +7,25 @@ export function entryName(header: Buffer): string {
   return prefix === "" ? short : `${prefix}/${short}`;
 }
 
+/** Who may do what with an entry, whose it is, and when it was changed; undefined where that is no number. */
+export function ownershipOf(
+  header: Buffer,
+): { readonly mode: number; readonly uid: number; readonly gid: number; readonly mtime: number } | undefined {
+  const mode = number(header, 100, 8);
+  const uid = number(header, 108, 8);
+  const gid = number(header, 116, 8);
+  const mtime = number(header, 136, 12);
+  return [mode, uid, gid, mtime].every((one) => Number.isSafeInteger(one) && one >= 0)
+    ? { mode: mode & 0o7777, uid, gid, mtime }
+    : undefined;
+}
+
+/** Bytes of what a symbolic link leads to, as far as the header has it. */
+export const linkBytes = (header: Buffer): number => {
+  const end = header.subarray(157, 257).indexOf(0);
+  return end === -1 ? 100 : end;
+};
+
 /** Bytes of content; undefined for what is no number. */
 export function sizeOf(header: Buffer): number | undefined {
   const size = number(header, 124, 12);
