@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pointerTo } from "../source/lfs-server.js";
 import {
@@ -79,7 +79,14 @@ onEachEngine((engine) => {
       "http://127.0.0.1:8080/",
     ]);
     expect(page).toBe("one\n");
-    if (layersGoTo !== undefined) await expect.poll(() => layersIn(layersGoTo)).toContain("pr-1.front");
+    if (layersGoTo === undefined) return;
+    await expect.poll(() => layersIn(layersGoTo)).toContain("pr-1.front");
+    // Where images are kept packed, what is built is packed the fast way.
+    const saved = join(mkdtempSync(join(tmpdir(), "galley-saved-")), "image.tar");
+    await docker(engine, ["save", "-o", saved, await imageOf("front", deployment.environment.id)]);
+    const bytes = readFileSync(saved, "latin1");
+    rmSync(dirname(saved), { recursive: true });
+    expect(bytes.includes("application/vnd.oci.image.layer.v1.tar+zstd")).toBe(true);
   });
 
   /** Tags below a name in the lab's registry. */
