@@ -7,7 +7,8 @@ import { verifyStored } from "../../cache/verify.js";
 import { onEachEngine } from "../support/engines.js";
 import { type CacheWorld, cacheWorld, unique } from "./world.js";
 
-const budget = 9_000_000;
+/** Too little for all ten. */
+const budget = 4_500_000;
 const share = 2_500_000;
 
 onEachEngine(
@@ -41,6 +42,7 @@ onEachEngine(
       await Promise.all([...builds, collecting]);
       await world.caches.settled();
       await world.caches.collect();
+      expect(world.warnings).toEqual([]);
       expect(removed.length).toBeGreaterThan(0);
       const kept = await listRepositories(world.dataDirectory);
       expect(kept.map(({ repoKey }) => repoKey).sort()).toEqual([...repositories].sort());
@@ -60,6 +62,6 @@ onEachEngine(
       await world.forget(token);
     });
   },
-  // One that stores no layers: fifty exports one after the other take a minute, and how they are kept is tried elsewhere.
-  ({ name }) => name === "28",
+  // Those that store no layers: fifty exports one after the other take a minute, and how they are kept is tried elsewhere.
+  ({ name }) => name !== "28c",
 );

@@ -24,6 +24,7 @@ const longest = [
   "test/preview/switch.test.ts",
   "test/bench/previews.test.ts",
   "test/preview/network.test.ts",
+  "test/cache/load.test.ts",
   "test/bus/cluster.test.ts",
   // Tests of caches prune on an engine that they share with all others, and stand apart from each other.
   "test/cache/layers.test.ts",
@@ -31,6 +32,7 @@ const longest = [
   "test/queue/follow.test.ts",
   "test/preview/runtime.test.ts",
   "test/preview/ingress.test.ts",
+  "test/cache/own-collection.test.ts",
   "test/preview/environment.test.ts",
   "test/export/caches.test.ts",
   "test/progress/slow-pipe.test.ts",

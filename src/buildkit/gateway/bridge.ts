@@ -1,9 +1,18 @@
-import type { Client } from "@grpc/grpc-js";
+import { type Client, status } from "@grpc/grpc-js";
 import { type google, LLBBridge, type moby, type pb } from "../../../proto/index.js";
 import { unary } from "../transport/rpc.js";
 
 type SolveInit = moby.buildkit.v1.frontend.SolveRequest.Init;
 export type FrontendResult = moby.buildkit.v1.frontend.Result;
+
+/** A busy daemon has dozens of builds to begin before this one; it waits for three seconds itself. */
+const beginMs = 30_000;
+
+/** There is no build of that id yet, nor was there within the daemon's own three seconds. */
+function hasNotBegun(error: unknown): boolean {
+  const { code, details } = Object(error) as { code?: unknown; details?: unknown };
+  return code === status.NOT_FOUND && String(details).includes("no such job");
+}
 
 /**
  * A build's frontend, played from outside: a Control.Solve with neither frontend nor definition waits, and the calls here
@@ -52,11 +61,15 @@ export class Bridge {
 
   async #solve(request: SolveInit, signal: AbortSignal): Promise<FrontendResult | undefined> {
     const asked = { ...request, allowResultReturn: true, allowResultArrayRef: true };
-    const answer = await unary(this.client, LLBBridge.methods.Solve, asked, {
-      metadata: this.metadata,
-      signal,
-    });
-    return answer.result ?? undefined;
+    const until = Date.now() + beginMs;
+    for (;;) {
+      try {
+        const call = { metadata: this.metadata, signal };
+        return (await unary(this.client, LLBBridge.methods.Solve, asked, call)).result ?? undefined;
+      } catch (error) {
+        if (!hasNotBegun(error) || signal.aborted || Date.now() > until) throw error;
+      }
+    }
   }
 
   /** Reads a file of a result; whole files must fit into 4 MiB on 20.10, 16 MiB later. */
