@@ -1,0 +1,62 @@
+// A registry that dies when a test wants it to: what it is asked goes to another one, until everything is cut off.
+import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+
+export interface RegistryProxy {
+  /** host:port */
+  readonly host: string;
+  /** From now on it dies as soon as a blob is asked for, before any of it is sent. */
+  diesOfBlobs(): void;
+  readonly isDead: boolean;
+  close(): Promise<void>;
+}
+
+/** @param to host:port of a registry */
+export async function registryProxy(to: string): Promise<RegistryProxy> {
+  const sockets = new Set<Socket>();
+  let mortal = false;
+  let dead = false;
+  const die = () => {
+    dead = true;
+    server.close();
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  const pass = (from: IncomingMessage, answer: ServerResponse) => {
+    const { method, headers } = from;
+    const url = from.url ?? "/";
+    const isBlob = method === "GET" && /\/blobs\/sha256:/.test(url);
+    if (isBlob && mortal) return die();
+    const asking = request(`http://${to}${url}`, { method, headers }, (given) => {
+      const { statusCode = 502, headers: told } = given;
+      answer.writeHead(statusCode, {
+        ...told,
+        // Uploads go on where the registry says, and that is here.
+        ...(told.location ? { location: told.location.replace(to, host) } : {}),
+      });
+      given.pipe(answer);
+    });
+    asking.on("error", () => answer.destroy());
+    from.pipe(asking);
+  };
+  const server = createServer(pass);
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    host,
+    diesOfBlobs() {
+      mortal = true;
+    },
+    get isDead() {
+      return dead;
+    },
+    async close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
