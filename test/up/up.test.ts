@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { docker, labEngines } from "../support/engines.js";
-import { freePorts } from "../support/nats.js";
+import { freePorts, natsBinary } from "../support/nats.js";
 
 const script = fileURLToPath(new URL("../../scripts/up.mjs", import.meta.url));
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const engine = labEngines().find(({ name }) => name === "28c")!;
 let root: string;
 let ingress: number;
@@ -79,7 +80,6 @@ class Up {
 }
 
 function run(args: readonly string[]): Promise<{ code: unknown; output: string }> {
-  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
   return spoken(spawn(process.execPath, [main, ...args], { env: environment(), stdio: "pipe" }));
 }
 
@@ -195,6 +195,11 @@ test("two pull requests of the sample become two previews that answer, are found
   const [, line = ""] = /^What takes the previews down: (.*)$/m.exec(up.stderr) ?? [];
   expect(await up.stop()).toBe(0);
   const elsewhere = { PATH: process.env.PATH, HOME: root, DOCKER_HOST: "unix:///nonexistent/docker.sock" };
+  // A start there comes to nothing, and changes nothing of what the directory knows.
+  const again = [main, "up", "--data-dir", root, "--nats-server", await natsBinary()];
+  const lost = spawn(process.execPath, again, { env: elsewhere, stdio: "pipe" });
+  lost.stderr.on("data", (said) => /starting the agent/.test(String(said)) && lost.kill("SIGTERM"));
+  expect((await spoken(lost)).code).toBe(130);
   const pasted = await spoken(spawn("sh", ["-c", line], { cwd: root, env: elsewhere, stdio: "pipe" }));
   expect(pasted, `$ ${line}\n${pasted.output}`).toMatchObject({ code: 0 });
   expect(pasted.output.match(/^shop\/pr-[12] .*$/gm)).toHaveLength(2);

@@ -61,23 +61,32 @@ export async function startInstallation(options: InstallationOptions): Promise<I
           server: await freePort(before?.ports.server ?? 8001),
           bus: await freePort(before?.ports.bus ?? 8002),
         },
+        before,
         options,
       ),
     () => say("another program has taken a port meanwhile: starting again with others"),
   );
 }
 
-async function startOn(ports: Ports, options: InstallationOptions): Promise<Installation> {
+async function startOn(
+  ports: Ports,
+  before: RunState | undefined,
+  options: InstallationOptions,
+): Promise<Installation> {
   const { layout, signal, say } = options;
   const image = busImage(options.natsServer);
   if (image) await removeBusContainer(layout, options.env);
   const children: Child[] = [];
+  // A start that fails has moved no preview to its engine.
+  let where: Pick<RunState, "engine" | "natsServer"> = {
+    ...(before?.engine && { engine: before.engine }),
+    ...(before?.natsServer && { natsServer: before.natsServer }),
+  };
   const state = (): RunState => ({
     pid: process.pid,
     children: children.map(({ pid }) => pid),
     ports,
-    engine: engineOf(options.env),
-    natsServer: options.natsServer,
+    ...where,
   });
   const start = (name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv) => {
     const logFile = join(layout.logs, `${name}.log`);
@@ -159,6 +168,8 @@ async function startOn(ports: Ports, options: InstallationOptions): Promise<Inst
       startMs,
       signal,
     );
+    where = { engine: engineOf(options.env), natsServer: options.natsServer };
+    writeRunState(layout, state());
     const broken = Promise.race(
       children.map((child) =>
         child.ended.then((how) => `${child.name} ended by itself (${how}); see ${layout.logs}.`),
