@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { installedLock, wantedLock, writeInstalledLock } from "./packages-stamp.mjs";
+import { installedByNpm, installedLock, wantedLock, writeInstalledLock } from "./packages-stamp.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -23,7 +23,8 @@ function run(command, args, label) {
 }
 
 if (installedLock(root) !== wantedLock(root)) {
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "Installing packages…");
+  if (!installedByNpm(root))
+    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "Installing packages…");
   writeInstalledLock(root);
 }
 run(process.execPath, ["scripts/build.mjs"], undefined);

@@ -27,30 +27,7 @@ export const elsewhere: Readonly<Record<string, Elsewhere>> = {
   "npx galley down --data-dir .galley": inUp("What takes the previews down: (.*)"),
   "npm test": inCi("npm test"),
   "npm run check": inCi("npm run check"),
-  // The same with files picked out.
-  "npm test -- src/manifest test/preview/network": inCi("npm test"),
-  "npm test -- test/dashboard": inCi("npm test"),
-  "GALLEY_LAB_KEEP=1 npm test -- test/agent": inCi("npm test"),
-  // A clone is made ready by the same two.
-  "npm ci && npm run build": {
-    file: "scripts/bootstrap.mjs",
-    words: ['run("npm", ["ci"', "scripts/build.mjs"],
-  },
-  "npm run build": { file: "scripts/bootstrap.mjs", words: ["scripts/build.mjs"] },
   "npm run images": inCompose('npmRun("images", engine)'),
-  "cp .env.example .env": { file: "test/compose/project.ts", words: ['".env.example"'] },
   "export GALLEY_AGENT_TOKEN=galley_agt_…": inCompose("env: { GALLEY_AGENT_TOKEN: other }"),
   ...Object.fromEntries(compose),
-  // It runs in each run of the tests; written anew is what differs.
-  "UPDATE_DOCS=1 npx vitest run src/cli/cli-doc.test.ts": {
-    file: "src/cli/cli-doc.test.ts",
-    words: ["process.env.UPDATE_DOCS"],
-  },
-  // A whole run takes hours: its scenarios are run in their smallest size, and what it writes is tried apart.
-  "npm run bench": { file: "test/bench/previews.test.ts", words: ["runScenario("] },
-  "npm run bench -- --only environments --environments 100": {
-    file: "test/bench/bench.test.ts",
-    words: ['"--environments"'],
-  },
-  "npm run bench -- --write": { file: "test/bench/bench.test.ts", words: ["withResults"] },
 };

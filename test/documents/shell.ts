@@ -48,6 +48,14 @@ process.stdin.pipe(far).pipe(process.stdout); far.on("close", () => process.exit
     DOCKER_CONFIG: engine.dockerConfig,
     ...(process.env.GALLEY_LAB_DIR ? { GALLEY_LAB_DIR: process.env.GALLEY_LAB_DIR } : {}),
   };
+  /** How this machine reaches registries, and where its lab is: for scripts of a clone. */
+  const machine = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) =>
+      /^(NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|(https?|no)_proxy|npm_config_(registry|cache|userconfig)|GALLEY_TEST_DOCKER_HOST|LAB_REGISTRY_\w+|DEBIAN_MIRROR)$/i.test(
+        name,
+      ),
+    ),
+  );
   return {
     folder,
     type: (line, { env, answers, cwd = folder, until } = {}) =>
@@ -61,7 +69,7 @@ process.stdin.pipe(far).pipe(process.stdout); far.on("close", () => process.exit
           // What scripts of the clone need of the lab is there, in the home of who runs the tests.
           env: {
             ...own,
-            ...(cwd === folder ? {} : { HOME: process.env.HOME }),
+            ...(cwd === folder ? {} : { ...machine, HOME: process.env.HOME }),
             ...(answers ? { TERM: "xterm", SHELL: "/bin/bash" } : {}),
             ...env,
           },

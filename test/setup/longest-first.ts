@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const longest = [
   // Far from the benchmark below: each starts whole Galleys, which look for the same free ports.
   "test/up/up.test.ts",
+  "test/documents/fresh-clone.test.ts",
   "test/preview/shop.test.ts",
   "test/agent/capacity.test.ts",
   "test/real/repositories.test.ts",
