@@ -4,7 +4,7 @@ import { abortAfter, orAborted } from "../src/errors/index.js";
 import { AtRest } from "./at-rest.js";
 import type { BeginOptions, BuildCaches } from "./build-caches.js";
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
-import { createCollection } from "./collection.js";
+import { createCollection, type KeptOn } from "./collection.js";
 import { noteForgotten } from "./forgotten.js";
 import { noteImageUses } from "./image-uses.js";
 import { keepMount } from "./keep-mount.js";
@@ -65,8 +65,8 @@ export interface Caches {
   collect(): Promise<void>;
   /** Resolves when everything that ended builds have left to do is done, but for a collection that is not due yet. */
   settled(): Promise<void>;
-  /** Removes about so many bytes, used longest ago: of what is stored, then of what the engine holds for us. Never rejects. */
-  makeRoom(bytes: number): Promise<void>;
+  /** Removes about so many bytes, used longest ago: of what is stored, then of what the engine holds for us, or of one of them. Never rejects. */
+  makeRoom(bytes: number, of?: readonly KeptOn[]): Promise<void>;
   /** Writes down what ended builds have used, and gives up what else is left to do. */
   close(): Promise<void>;
 }
@@ -354,9 +354,9 @@ export function openCaches(options: CachesOptions): Caches {
         await Promise.all([last, ...notes, ...stores]);
       }
     },
-    async makeRoom(bytes) {
+    async makeRoom(bytes, of) {
       void later("making room on the disk", async () => {
-        await collection.makeRoom(bytes, over.signal);
+        await collection.makeRoom(bytes, over.signal, of);
       });
       await last;
     },

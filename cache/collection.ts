@@ -20,13 +20,16 @@ export interface CollectionOptions {
   readonly now: () => number;
 }
 
+/** What is stored in the data directory, or what the engine holds: they may lie on different disks. */
+export type KeptOn = "stored" | "engine";
+
 export interface Collection {
   /** Brings what is stored within its limits. Asks no engine. */
   stored(signal: AbortSignal): Promise<void>;
   /** Brings everything within its limits, and writes down what the engine holds. */
   all(signal: AbortSignal): Promise<void>;
-  /** Removes about so many bytes, of what is stored before what the engine holds. */
-  makeRoom(bytes: number, signal: AbortSignal): Promise<void>;
+  /** Removes about so many bytes, of what is stored before what the engine holds; or of one of them alone. */
+  makeRoom(bytes: number, signal: AbortSignal, of?: readonly KeptOn[]): Promise<void>;
 }
 
 export function createCollection(options: CollectionOptions): Collection {
@@ -46,10 +49,10 @@ export function createCollection(options: CollectionOptions): Collection {
         kept: kept.flatMap(({ items }) => items),
       });
     },
-    makeRoom: async (bytes, signal) => {
-      const { removed } = await run(own, signal, bytes);
+    makeRoom: async (bytes, signal, of = ["stored", "engine"]) => {
+      const removed = of.includes("stored") ? (await run(own, signal, bytes)).removed : [];
       const wanted = bytes - bytesOf(removed);
-      if (wanted > 0 && budget > 0) await run(engine, signal, wanted);
+      if (wanted > 0 && budget > 0 && of.includes("engine")) await run(engine, signal, wanted);
     },
   };
 }

@@ -202,7 +202,7 @@ const variables = {
   GALLEY_MIN_FREE_DISK: variable(size, {
     accepted: "a size such as 2g; 0 to claim whatever the disk says",
     meaning:
-      "No job is claimed while the disk of GALLEY_DATA_DIR has less room than this; stored caches are removed first.",
+      "No job is claimed while the disk of GALLEY_DATA_DIR, or the engine's, has less room than this; what is kept for repositories is removed first. With less than half of it, builds that are under way are ended, those of forks first.",
     fallback: "1g",
   }),
   GALLEY_DEFAULT_CPUS: variable(

@@ -21,3 +21,21 @@ export async function connectEngine(env: NodeJS.ProcessEnv): Promise<Docker> {
     },
   );
 }
+
+/**
+ * A directory of the engine's disk, as seen from here; undefined where none can be.
+ *
+ * @param rootDirectory where the engine keeps everything, on its own machine
+ * @param inContainer this process runs in one of the engine's containers: what that has for a root is on the engine's disk, whose own path is not
+ *   here
+ */
+export async function engineDirectory(
+  rootDirectory: string,
+  inContainer: boolean,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  if (inContainer) return "/";
+  const endpoint = await parseTarget(undefined, env);
+  // Over TCP it may be on another machine, and the path here another engine's.
+  return endpoint.kind === "docker" && endpoint.address.type === "unix" ? rootDirectory : undefined;
+}

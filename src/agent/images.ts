@@ -4,6 +4,7 @@ import { BuildEvents, type BuildKitClient } from "../buildkit/index.js";
 import { type ImageFacts, inspectImage, pullImage, registryPlatforms } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import { checkPlatform, type Emulates } from "../preview/index.js";
+import { OutOfRoom, type Writer } from "./disk-watch.js";
 import { buildService, type ServiceBuildOptions } from "./service-build.js";
 import type { Slots } from "./slots.js";
 
@@ -18,6 +19,7 @@ export interface ImagesOptions
   /** `os/arch` of the engine. */
   readonly platform: () => string;
   readonly emulates: Emulates;
+  readonly writer: Pick<Writer, "during">;
   readonly signal: AbortSignal;
 }
 
@@ -28,7 +30,7 @@ export interface ImagesOptions
  * @returns ids of images by service
  */
 export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<string, string>> {
-  const { planned, builds, pulls, tell, docker, logins, now, buildkit } = options;
+  const { planned, builds, pulls, tell, docker, logins, now, buildkit, writer } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   setMaxListeners(0, signal);
@@ -42,7 +44,7 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
       await tell(event, service);
   };
   const pullOnce = (name: string) => {
-    const running = pulling.get(name) ?? pulls.run(signal, () => pull(name));
+    const running = pulling.get(name) ?? pulls.run(signal, () => writer.during(() => pull(name)));
     pulling.set(name, running);
     return running;
   };
@@ -77,16 +79,12 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
       return;
     }
     if (one.action !== "build" || !build) return;
-    const image = await builds.run(signal, async () =>
-      buildService({
-        ...options,
-        service: name,
-        build,
-        planned: one.build,
-        client: await buildkit(),
-        signal,
-      }),
-    );
+    const image = await builds.run(signal, async () => {
+      const client = await buildkit();
+      return await writer.during(() =>
+        buildService({ ...options, service: name, build, planned: one.build, client, signal }),
+      );
+    });
     images.set(name, image);
     for (const same of planned)
       if (same.action === "same-as" && same.as === name) await reused(same.service.name, image);
@@ -101,6 +99,8 @@ export async function getImages(options: ImagesOptions): Promise<ReadonlyMap<str
       }),
     ),
   );
+  // It knows the step that was ended.
+  if (first && options.signal.reason instanceof OutOfRoom) throw first.error;
   options.signal.throwIfAborted();
   if (first) throw first.error;
   return images;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Caches } from "../../cache/index.js";
 import { type InputImages, type PlannedService, planServices } from "../build/index.js";
-import { BuildKitClient } from "../buildkit/index.js";
+import { BuildKitClient, BuildKitError } from "../buildkit/index.js";
 import type { Job } from "../bus/index.js";
 import type { Docker } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
@@ -16,6 +16,7 @@ import {
   stopEnvironment,
 } from "../preview/index.js";
 import type { AgentConfig } from "./config.js";
+import type { DiskWatch, Writer } from "./disk-watch.js";
 import { failureOf } from "./failure.js";
 import { routesOf } from "./firewall-loop.js";
 import { hookEvent } from "./hook-event.js";
@@ -64,6 +65,7 @@ export interface RunnerOptions {
   readonly builds: Slots;
   readonly pulls: Slots;
   readonly projectImages: ProjectImages;
+  readonly disk: Pick<DiskWatch, "writer">;
   readonly log: AgentLog;
   readonly now: () => number;
   /** Milliseconds a deployment may take. Default: two hours. */
@@ -90,7 +92,8 @@ export async function runJob(
   const began = options.now();
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(new StopReason("late")), options.limitMs ?? twoHours);
-  const signal = AbortSignal.any([run.signal, limit.signal]);
+  const writer = options.disk.writer(job.deployment);
+  const signal = AbortSignal.any([run.signal, limit.signal, writer.signal]);
   setMaxListeners(0, signal);
   const progress: Progress = { commit: null, addresses: new Map() };
   const finished = (
@@ -113,15 +116,14 @@ export async function runJob(
       await removeImages(job.project.id, options, signal);
       return finished("terminated", {});
     }
-    const work = () => deploy(job, options, { ...run, signal }, progress);
+    const work = () => deploy(job, options, { ...run, signal, writer }, progress);
     return finished("running", await options.projectImages.use(job.project.id, work));
   } catch (error) {
     const stop = signal.aborted ? stopReasonOf(signal) : undefined;
     if (stop?.kind === "fenced" || stop?.kind === "drained") return undefined;
     if (stop?.kind === "cancelled") return finished("cancelled", {});
     if (stop?.kind === "superseded") return finished("cancelled", { error: failureOf(stop) });
-    const reason: unknown = signal.aborted && signal.reason instanceof GalleyError ? signal.reason : error;
-    const failure = run.mask(failureOf(reason));
+    const failure = run.mask(failureOf(signal.aborted ? endedBy(signal.reason, error) : error));
     options.log.warn({ deployment: job.deployment, code: failure.code }, failure.message);
     if (failure.code === "internal")
       options.log.error(
@@ -132,6 +134,13 @@ export async function runJob(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What is said of a deployment that was ended for a reason of ours: an error with the same code knows its step, others only echo the end. */
+function endedBy(reason: unknown, error: unknown): unknown {
+  if (reason instanceof GalleyError) return reason;
+  if (!(reason instanceof BuildKitError)) return error;
+  return error instanceof BuildKitError && error.code === reason.code ? error : reason;
 }
 
 /** The environment is gone in any case: what is left of its images goes with the next one. */
@@ -157,7 +166,7 @@ interface Progress {
 async function deploy(
   asked: Job,
   options: RunnerOptions,
-  { tell, signal }: RunOptions,
+  { tell, signal, writer }: RunOptions & { readonly writer: Writer },
   progress: Progress,
 ): Promise<Partial<DeploymentFinished>> {
   const { docker } = options;
@@ -168,7 +177,9 @@ async function deploy(
     client ??= BuildKitClient.connect(undefined, { env: options.env, signal });
     return client;
   };
-  const source = await options.openSource(asked, { signal, onNote: note });
+  writer.fork = asked.fork ?? false;
+  const source = await writer.during(() => options.openSource(asked, { signal, onNote: note }));
+  writer.fork = source.fork;
   // From here on nobody can give away what it may not have.
   const job = { ...asked, fork: source.fork, ...(source.fork ? { secrets: {} } : {}) };
   try {
@@ -215,6 +226,7 @@ async function deploy(
       job,
       source,
       logins,
+      writer,
       tell,
       signal,
     });

@@ -23,6 +23,7 @@ import type { Job } from "../bus/index.js";
 import { canonicalName, type Docker } from "../docker/index.js";
 import { GalleyError } from "../errors/index.js";
 import type { ServiceBuild } from "../manifest/index.js";
+import { OutOfRoom } from "./disk-watch.js";
 import type { JobSource } from "./job-source.js";
 import { imageLabels } from "./kept-images.js";
 import { layerRegistry } from "./layer-registry.js";
@@ -249,6 +250,8 @@ function scopeOf({ project, environment, ref, fork }: DecidedJob) {
 }
 
 function outcomeOf(error: unknown, signal: AbortSignal) {
+  if (signal.reason instanceof OutOfRoom)
+    return { kind: "failed", error: sameCode(error, signal.reason) ? error : signal.reason } as const;
   const cancelled = signal.aborted || (error instanceof BuildKitError && error.code === "cancelled");
   if (cancelled) return { kind: "cancelled" } as const;
   if (error instanceof BuildKitError) return { kind: "failed", error } as const;
@@ -259,3 +262,7 @@ function outcomeOf(error: unknown, signal: AbortSignal) {
     error: new BuildKitError("solve_failed", message, { hint, cause: error }),
   } as const;
 }
+
+/** It may know more, such as the step. */
+const sameCode = (error: unknown, reason: OutOfRoom): error is BuildKitError =>
+  error instanceof BuildKitError && error.code === reason.code;

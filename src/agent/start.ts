@@ -34,8 +34,10 @@ import { type AgentConfig, budgetOf } from "./config.js";
 import { settleCutOff } from "./cut-off.js";
 import { diskRoom } from "./disk-room.js";
 import { diskSpace } from "./disk-space.js";
+import { DiskWatch } from "./disk-watch.js";
+import { type Disk, disksOf } from "./disks.js";
 import { drain } from "./drain.js";
-import { connectEngine } from "./engine.js";
+import { connectEngine, engineDirectory } from "./engine.js";
 import { watchEngine } from "./engine-watch.js";
 import { startFirewall } from "./firewall-loop.js";
 import { serveHealth } from "./health.js";
@@ -100,7 +102,8 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
     const starting = withDeadline(signal, startMs);
     const docker = await connectEngine(env);
     const facts = await engineFacts(docker, starting);
-    const config = forContainer(given, await ownImage(docker, starting));
+    const image = await ownImage(docker, starting);
+    const config = forContainer(given, image);
     const identity = { config, version, signal, log };
     let credential = await bootstrap(identity);
     const agent = credential.agent.id;
@@ -178,6 +181,12 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       now,
     });
     closing.push(() => caches.close());
+    const disks = {
+      look: disksOf(dataDirectory, await engineDirectory(facts.rootDirectory, image !== undefined, env)),
+      least: config.minFreeDisk,
+      makeRoom: (bytes: number, { keeps }: Disk) => caches.makeRoom(bytes, keeps),
+      log,
+    };
     const runner = {
       agent,
       config,
@@ -195,6 +204,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       builds,
       pulls: new Slots(pullsAtOnce),
       projectImages,
+      disk: new DiskWatch({ ...disks, now }),
       log,
       now,
     };
@@ -228,15 +238,7 @@ export async function startAgent(given: AgentConfig, options: StartAgentOptions)
       slots,
       ready: async (ended) => {
         await engine.ready(ended);
-        await diskRoom(
-          {
-            directory: dataDirectory,
-            least: config.minFreeDisk,
-            makeRoom: (bytes) => caches.makeRoom(bytes),
-            log,
-          },
-          ended,
-        );
+        await diskRoom(disks, ended);
       },
       handle: async (message) => {
         // It came in a pull that was open when the engine went away.

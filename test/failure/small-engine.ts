@@ -13,6 +13,8 @@ const run = promisify(execFile);
 
 export interface SmallEngine {
   readonly dockerHost: string;
+  /** Where its disk is mounted. */
+  readonly disk: string;
   /** Gives the disk another size, in megabytes: a full one cannot even be pruned. */
   resize(megabytes: number): Promise<void>;
   /** Ends dockerd without a warning; resolves when the process is gone. */
@@ -65,6 +67,7 @@ export async function smallEngine(
   }
   return {
     dockerHost: `unix://${join(folder, "docker.sock")}`,
+    disk,
     async resize(size) {
       await run("mount", ["-o", `remount,size=${size}m`, disk]);
     },

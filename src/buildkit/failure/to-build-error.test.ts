@@ -34,6 +34,18 @@ test("an abort with an error of our own as its reason is that error", () => {
   expect(toBuildError(grpc(1, "Cancelled on client"), { aborted: true, abortReason: reason })).toBe(reason);
 });
 
+test("an abort with an error of our own names the step that was running", () => {
+  const reason = new BuildKitError("disk_full", "the disk is nearly full", { hint: "Write less." });
+  const known = { aborted: true, abortReason: reason, evidence: evidenceOf("[2/2] RUN fill") };
+  expect(toBuildError(grpc(1, "Cancelled on client"), known)).toMatchObject({
+    code: "disk_full",
+    message: reason.message,
+    hint: reason.hint,
+    cause: reason,
+    failure: { step: "[2/2] RUN fill" },
+  });
+});
+
 test("an error of our own keeps its code and words and gains the step it struck", () => {
   const served = new BuildKitError("context_changed", "src/a.ts changed while it was read", {
     hint: "Build again.",

@@ -81,11 +81,14 @@ function verdictOn(symptom: Symptom): Verdict {
 
 function abortError(known: FailureKnown): BuildKitError {
   const reason = known.abortReason;
-  if (reason instanceof BuildKitError) return reason;
   const timedOut = reason instanceof Error && reason.name === "TimeoutError";
   // By now the daemon may have ended the step: then it has failed with the echo of the abort.
   const step = struckStep(known, (vertex) => vertex.running || vertex.error !== undefined);
   const failure = step === undefined ? {} : { failure: step };
+  if (reason instanceof BuildKitError)
+    return step === undefined || reason.failure !== undefined
+      ? reason
+      : new BuildKitError(reason.code, reason.message, { hint: reason.hint, cause: reason, ...failure });
   return timedOut
     ? new BuildKitError("timeout", "The build took longer than it may and was ended.", {
         hint: "Allow more time, or make the slow step faster; finished steps are cached.",
