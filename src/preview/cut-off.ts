@@ -2,6 +2,7 @@ import { type Docker, findContainers, removeContainer, startCreated } from "../d
 import { type LeftOver, stoppedFor } from "./attempt.js";
 import { type FoundService, findServices } from "./found.js";
 import { labelKeys, type Owner } from "./labels.js";
+import { environmentsLeaving, findLeaving, forgetLeaving } from "./leaving.js";
 import { newestServed } from "./served.js";
 import { STOP_SECONDS } from "./stop.js";
 import { type Moved, removeReplaced } from "./switch-over.js";
@@ -38,8 +39,8 @@ export function replacedOf(found: readonly FoundService[], served: number): read
 type Whose = Pick<Owner, "agent" | "environment">;
 
 /**
- * Environments of an agent in which a deployment may have been cut off: not all of their containers are of one attempt. For the agent's start,
- * when none is under way.
+ * Environments of an agent in which a deployment may have been cut off: not all of their containers are of one attempt, or some were to go. For
+ * the agent's start, when none is under way.
  */
 export async function findCutOff(docker: Docker, agent: string, signal: AbortSignal): Promise<string[]> {
   const labels = { [labelKeys.agent]: agent, [labelKeys.role]: "service" };
@@ -49,7 +50,8 @@ export async function findCutOff(docker: Docker, agent: string, signal: AbortSig
     const numbers = attempts.get(environment) ?? new Set();
     attempts.set(environment, numbers.add(of[labelKeys.number] ?? ""));
   }
-  return [...attempts].filter(([, numbers]) => numbers.size > 1).map(([environment]) => environment);
+  const cutOff = [...attempts].filter(([, numbers]) => numbers.size > 1).map(([environment]) => environment);
+  return [...new Set([...cutOff, ...(await environmentsLeaving(docker, agent, signal))])];
 }
 
 /**
@@ -87,9 +89,16 @@ export async function finishSwitch(
 ): Promise<string[]> {
   const found = await findServices(docker, owner, signal);
   const served = await newestServed(docker, found, signal);
-  const replaced = replacedOf(found, served);
-  if (replaced.length === 0) return [];
-  const routed = found.filter(({ number, check }) => number === served && check.routed).map(({ id }) => id);
+  const leaving = await findLeaving(docker, owner, signal);
+  const older = replacedOf(found, served);
+  const replaced = found.filter((one) => leaving.has(one.id) || older.includes(one));
+  if (replaced.length === 0) {
+    if (leaving.size > 0) await forgetLeaving(docker, owner, signal);
+    return [];
+  }
+  const routed = found
+    .filter((one) => one.number === served && one.check.routed && !replaced.includes(one))
+    .map(({ id }) => id);
   const how = { switchMs, moved, onNote, signal };
   await removeReplaced(docker, { owner, number: served, replaced, routed, ...how });
   return replaced.map(({ service }) => service);

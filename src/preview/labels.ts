@@ -21,9 +21,11 @@ export const labelKeys = {
   check: "sh.galley.check",
   /** `true` where two containers of the service would write to one volume: the one before is stopped for the one that comes. */
   alone: "sh.galley.alone",
+  /** On the volume of the role `leaving`: ids of containers, with commas between them. */
+  leaving: "sh.galley.leaving",
   /**
    * `service`; `hook` and `probe` for what only lives for a moment; `created` on the volume that says that a service's first hooks have
-   * run; on containers that are nobody's preview: `proxy`, `firewall`.
+   * run; `leaving` on the one that says which containers go; on containers that are nobody's preview: `proxy`, `firewall`.
    */
   role: "sh.galley.role",
 } as const;

@@ -5,6 +5,7 @@ import { decide } from "./decide.js";
 import { type PlanOptions, planEnvironment } from "./environment-plan.js";
 import { findServices } from "./found.js";
 import { type HookEvent, openHooks } from "./hooks.js";
+import { forgetLeaving, noteLeaving } from "./leaving.js";
 import { ensureEnvironmentNetwork, type NetworkOptions } from "./network.js";
 import { directProbe, type Probe } from "./probe.js";
 import { connectProxy } from "./proxy.js";
@@ -65,6 +66,7 @@ export async function startEnvironment(
     options.publicNetwork !== undefined &&
     (await connectProxy(docker, network, options.publicNetwork, signal));
   await removeLeftHooks(docker, owner, signal);
+  await forgetLeaving(docker, owner, signal);
   const found = await findServices(docker, owner, signal);
   const number = Math.max(0, ...found.map((container) => container.number)) + 1;
   const plans = await planEnvironment(docker, manifest, { network, number, facts }, options);
@@ -92,6 +94,14 @@ export async function startEnvironment(
     const gated = standing.filter((one) => one.gated);
     await openGates(docker, gated, options.moved, signal);
     await markServed(docker, standing, signal);
+    // Containers of its own would tell by themselves that it serves.
+    if (made.containers.size === 0 && replaced.length > 0)
+      await noteLeaving(
+        docker,
+        owner,
+        replaced.map(({ id }) => id),
+        signal,
+      );
   } catch (error) {
     await undo(docker, { owner, network, number, found, made, probe, onNote: options.onNote });
     throw error;

@@ -13,6 +13,7 @@ import { abortAfter, GalleyError } from "../errors/index.js";
 import type { FoundService } from "./found.js";
 import { gateSwitch } from "./gate.js";
 import { environmentLabels, labelKeys, type Owner } from "./labels.js";
+import { forgetLeaving } from "./leaving.js";
 import type { Probe } from "./probe.js";
 import { sideBySide } from "./side-by-side.js";
 import { STOP_SECONDS } from "./stop.js";
@@ -123,6 +124,7 @@ export async function removeReplaced(docker: Docker, options: ReplacedOptions): 
       remove,
     );
     await removeFreshVolumes(docker, owner, (of) => of < number, limit);
+    await forgetLeaving(docker, owner, limit);
   } catch (error) {
     // The new ones serve; what is left goes with the next deployment, or with the environment.
     onNote?.(`not everything of the deployment before could be removed: ${(error as Error).message}`);
