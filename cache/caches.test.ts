@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import {
   type BuildGraph,
   type BuildKitClient,
@@ -32,8 +32,7 @@ function begin(options: Partial<CachesOptions>) {
     ...options,
   });
   let open = 0;
-  const build = async (id: string, service = "web") => {
-    open += 1;
+  const start = async (id: string, service = "web") => {
     const begun = caches.begin({
       ...{ scope: cacheScope({ repoKey, pr: null, fork: false }), build: id, service, useCache: true },
       ...{ client: {} as BuildKitClient, auth: {} as SessionService, note: () => {} },
@@ -41,11 +40,16 @@ function begin(options: Partial<CachesOptions>) {
       signal: new AbortController().signal,
     });
     await begun.onGraph(graph);
+    return begun;
+  };
+  const build = async (id: string, service = "web") => {
+    open += 1;
+    const begun = await start(id, service);
     return begun.end({ sharedKey: "k" }).then(() => {
       open -= 1;
     });
   };
-  return { caches, build, open: () => open };
+  return { caches, start, build, open: () => open };
 }
 const recordOf = (id: string) => readBuildRecord(cachePlaces(dataDirectory, repoKey).builds, id);
 
@@ -98,3 +102,40 @@ test("Of builds of one service that wait for their layers to be stored the newes
   for (const id of ["web-1", "web-2", "web-3", "web-4", "api-1"]) expect(await recordOf(id)).toBeDefined();
   await caches.close();
 });
+
+test.each(["when nothing is built or stored any more", "after five minutes of that at the latest"])(
+  "Nothing is collected while builds run, or their layers wait to be stored, but %s.",
+  async (when) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let time = 1_000_000;
+    let collected = 0;
+    let tell = () => {};
+    const isCollected = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    const { caches, start, build } = begin({
+      now: () => time,
+      onCollected: () => {
+        collected += 1;
+        tell();
+      },
+    });
+    const running = await start("running", "api");
+    const stored = build("ended");
+    await expect.poll(() => recordOf("ended")).toBeDefined();
+    for (let minute = 0; minute < 4; minute += 1) {
+      time += 60_000;
+      vi.advanceTimersByTime(60_000);
+    }
+    if (when.startsWith("when")) {
+      await running.end(undefined);
+      await stored;
+      await caches.settled();
+    } else time += 120_000;
+    expect(collected).toBe(0);
+    vi.advanceTimersByTime(60_000);
+    await isCollected;
+    await caches.close();
+  },
+);

@@ -42,7 +42,10 @@ export interface CachesOptions {
   readonly now: () => number;
   /** Milliseconds from the end of a build to the collection of all kinds, at most one in that time. Default: a minute. */
   readonly collectAfterMs?: number;
-  /** Milliseconds for which layers wait to be stored until nothing of their repository is being built. Default: five minutes. */
+  /**
+   * Milliseconds for which layers wait to be stored until nothing of their repository is being built, and the collection until nothing is built or
+   * stored at all. Default: five minutes.
+   */
   readonly restMs?: number;
 }
 
@@ -94,7 +97,8 @@ export function openCaches(options: CachesOptions): Caches {
    * BuildKit joins the steps of all that it solves at the same time. A graph that is solved once more beside another build of its repository is joined
    * with that one's, whose results are known by other keys, and what stands behind them is not found any more.
    */
-  const rest = new AtRest((repo) => inUse([...busy.keys()], repo, "base"), options.restMs ?? 5 * 60_000);
+  const restMs = options.restMs ?? 5 * 60_000;
+  const rest = new AtRest((repo) => inUse([...busy.keys()], repo, "base"), restMs);
 
   const later = (what: string, work: () => Promise<void>) => {
     last = last.then(async () => {
@@ -140,10 +144,15 @@ export function openCaches(options: CachesOptions): Caches {
       options.onCollected?.();
     });
   let due: NodeJS.Timeout | undefined;
+  let dueSince: number | undefined;
   const collectLater = () => {
     if (over.signal.aborted) return;
     due ??= setTimeout(() => {
       due = undefined;
+      dueSince ??= now();
+      // Where records are pruned BuildKit may forget what builds have left, whose layers could not be stored then.
+      if (busy.size + stores.size > 0 && now() - dueSince < restMs) return collectLater();
+      dueSince = undefined;
       void collectAll();
     }, options.collectAfterMs ?? 60_000).unref();
   };
