@@ -96,38 +96,41 @@ onEachEngine(
       await world.forget(id);
     });
 
-    test("Killed while layers are exported or read, it leaves what was stored before, and the next build has them.", async () => {
-      const repoKey = unique("repo");
-      const token = unique("layers");
-      const places = cachePlaces(world.dataDirectory, repoKey);
-      const stored = () => readStoredLayers(places.layersOf("base", "web"));
-      await world.build(`RUN echo ${token} > /first`, { repoKey });
-      const before = await stored();
-      expect(before).toBeDefined();
-      const large = `RUN head -c 40000000 /dev/urandom > /${token}`;
-      const ingested = async () => (await filesBelow(join(places.layers, "ingest"))).length > 0;
-      await killedWhen(large, { repoKey }, ingested);
-      expect(await stored()).toEqual(before);
-      await allSound();
-      const build = async (lines: string) => {
-        const built = unique("b");
-        await world.build(lines, { repoKey, id: built });
-        const { steps = [], layers } = (await readBuildRecord(places.builds, built)) ?? {};
-        return { ran: steps.filter(({ cached }) => !cached).length, layers };
-      };
-      // With one step more there is something to store.
-      const more = `${large}\nRUN echo more ${token}`;
-      expect(await build(more)).toMatchObject({ ran: 1 });
-      expect(await stored()).not.toEqual(before);
-      expect(await ingested()).toBe(false);
-      await world.forget(token);
-      const reads = async () => (await readdir(join(places.layers, "readers")).catch(() => [])).length > 0;
-      await killedWhen(more, { repoKey }, reads);
-      await world.forget(token);
-      expect(await build(more)).toEqual({ ran: 0, layers: ["base"] });
-      expect(world.warnings).toEqual([]);
-      await world.forget(token);
-    });
+    // Of the engines here none else can export layers.
+    if (engine.store === "containerd")
+      test("Killed while layers are exported or read, it leaves what was stored before, and the next build has them.", async () => {
+        const repoKey = unique("repo");
+        const token = unique("layers");
+        const places = cachePlaces(world.dataDirectory, repoKey);
+        const stored = () => readStoredLayers(places.layersOf("base", "web"));
+        await world.build(`RUN echo ${token} > /first`, { repoKey });
+        const before = await stored();
+        expect(before).toBeDefined();
+        const large = `RUN head -c 40000000 /dev/urandom > /${token}`;
+        const ingested = async () => (await filesBelow(join(places.layers, "ingest"))).length > 0;
+        await killedWhen(large, { repoKey }, ingested);
+        expect(await stored()).toEqual(before);
+        await allSound();
+        const build = async (lines: string) => {
+          const built = unique("b");
+          await world.build(lines, { repoKey, id: built });
+          const { steps = [], layers } = (await readBuildRecord(places.builds, built)) ?? {};
+          return { ran: steps.filter(({ cached }) => !cached).length, layers };
+        };
+        // With one step more there is something to store.
+        const more = `${large}\nRUN echo more ${token}`;
+        expect(await build(more)).toMatchObject({ ran: 1 });
+        expect(await stored()).not.toEqual(before);
+        expect(await ingested()).toBe(false);
+        await world.forget(token);
+        const reads = async () => (await readdir(join(places.layers, "readers")).catch(() => [])).length > 0;
+        await killedWhen(more, { repoKey }, reads);
+        await world.forget(token);
+        expect(await build(more)).toEqual({ ran: 0, layers: ["base"] });
+        expect(world.warnings).toEqual([]);
+        await world.forget(token);
+      });
   },
-  ({ name }) => name === "28c",
+  // With 20.10 the build after the one that was killed fills nothing, in the one run that there was: not understood yet.
+  ({ name }) => name !== "20",
 );
