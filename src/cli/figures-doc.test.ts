@@ -13,6 +13,8 @@ const sources: Readonly<Record<string, string>> = {
   "A push to a preview that runs, until its URL answers with the change":
     "Push to the sample's running preview, until its URL answers with the change",
   "… requests lost on the way, of fifty a second": "Requests lost in a switch, of fifty a second",
+  "A push of a source file after `docker builder prune -af`, packages from afar, to its image":
+    "Node application after a prune, registry of 3 MB/s",
   "The same commit once more": "The sample once more, unchanged, until that is done",
   "A preview that is not there yet": "… of a pull request without a preview yet: network, database and all",
 };
