@@ -131,6 +131,9 @@ describe(`two agents at once, by a bus with TLS, on engine ${engine.name}`, () =
       const remembered = async () =>
         (await cache("ls")).reduce((sum: number, { builds }: { builds: number }) => sum + builds, 0);
       await expect.poll(remembered, { timeout: 60_000, interval: 200 }).toBe(ours.length);
+      // While a mount is stored it is in use, and stays.
+      const stored = () => left.log.filter((line) => line.includes("stored a cache mount")).length;
+      await expect.poll(stored, { timeout: 60_000 }).toBeGreaterThanOrEqual(ours.length);
       expect(await held([...ours, ...theirs])).toEqual([...ours, ...theirs]);
       const { images, engine: usage } = await cache("du");
       for (const bytes of [images.ours, images.others, usage.ourMounts]) expect(bytes).toBeGreaterThan(0);
