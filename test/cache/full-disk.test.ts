@@ -57,7 +57,7 @@ test("What is kept can be removed from a full disk, which is what makes room on 
 
 test("On a full disk a collection brings what is kept within its limits all the same, and the index says what is left.", async () => {
   const repo = "repo-full";
-  const newer = { ...mount, id: "/root/.cache", storedAt: "2026-01-02T00:00:00.000Z" };
+  const newer = { ...mount, id: "/var/cache/npm", storedAt: "2026-01-02T00:00:00.000Z" };
   await keepRepository(disk.path, repo, { mounts: [mount, newer].map((one) => ({ ...one, directories })) });
   await fill();
   const [engine] = labEngines();
