@@ -56,4 +56,5 @@ WORKDIR /var/lib/galley
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --start-interval=1s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.GALLEY_HEALTH_PORT || 9465}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["/usr/bin/tini", "--"]
-CMD ["galley", "agent", "run"]
+# As src/cli/up/node-options.ts says.
+CMD ["node", "--initial-old-space-size=64", "/opt/galley/dist/cli/main.js", "agent", "run"]

@@ -22,16 +22,18 @@ const worthwhile = 0.9;
 const probeBytes = 16 * 1024;
 /** Bits a byte that something packed has, or nearly so; text has five. */
 const packedBits = 7.5;
+/** What zlib gives out at once: with less, most of its time goes into handing over. */
+const outputBytes = 256 * 1024;
 const plain = 0;
 const packed = 1;
 
 /** Contents on disk by their digest. A chunk is verified when it is read: what is damaged is as good as lost, and never wrong. */
 export interface ChunkStore {
   /**
-   * @param content in one piece or several, which are not put together where they need not be
+   * @param digest of the content. Default: it is made
    * @returns the bytes that were written: 0 when it was there
    */
-  put(content: Buffer | readonly Buffer[]): Promise<Chunk & { readonly written: number }>;
+  put(content: Buffer, digest?: string): Promise<Chunk & { readonly written: number }>;
   /** @throws GalleyError cache_damaged */
   get(chunk: Chunk): Promise<Buffer>;
   /** As it lies on disk; undefined where it is not. */
@@ -63,27 +65,23 @@ export function chunkStore(directory: string): ChunkStore {
     }
   };
   return {
-    async put(content) {
-      const parts = Array.isArray(content) ? (content as readonly Buffer[]) : [content as Buffer];
-      const hash = createHash("sha256");
-      for (const part of parts) hash.update(part);
-      const digest = hash.digest("hex");
+    async put(content, digest = digestOf(content)) {
       const path = place(digest);
-      const chunk = { digest, size: lengthOf(parts) };
+      const chunk = { digest, size: content.length };
       const now = new Date();
       const there = await utimes(path, now, now).then(
         () => true,
         () => false,
       );
       if (there) return { ...chunk, written: 0 };
-      const body = await compact(parts);
+      const body = await compact(content);
       await write(digest, ...body);
       return { ...chunk, written: lengthOf(body) };
     },
     async get({ digest, size }) {
       const body = await readFile(place(digest)).catch(() => undefined);
       const content = body && size <= largest ? await expand(body) : undefined;
-      const found = content && createHash("sha256").update(content).digest("hex");
+      const found = content && digestOf(content);
       if (content === undefined || found !== digest || content.length !== size) {
         if (body !== undefined) await rm(place(digest), { force: true });
         throw new GalleyError(
@@ -96,7 +94,7 @@ export function chunkStore(directory: string): ChunkStore {
     packed: (digest) => readFile(place(digest)).catch(() => undefined),
     async adopt(digest, packed) {
       const content = await expand(packed);
-      if (content === undefined || createHash("sha256").update(content).digest("hex") !== digest)
+      if (content === undefined || digestOf(content) !== digest)
         throw new GalleyError("cache_damaged", `The chunk ${digest.slice(0, 12)} is damaged.`);
       await write(digest, packed);
     },
@@ -120,6 +118,8 @@ export function chunkStore(directory: string): ChunkStore {
 
 const lengthOf = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0);
 
+const digestOf = (content: Buffer) => createHash("sha256").update(content).digest("hex");
+
 async function writeAll(file: FileHandle, parts: readonly Buffer[]): Promise<void> {
   for (let left = [...parts]; left.length > 0; ) {
     let { bytesWritten } = await file.writev(left);
@@ -133,14 +133,14 @@ async function writeAll(file: FileHandle, parts: readonly Buffer[]): Promise<voi
 }
 
 /** What lies on disk, in parts. */
-async function compact(parts: readonly Buffer[]): Promise<readonly Buffer[]> {
+async function compact(content: Buffer): Promise<readonly Buffer[]> {
   // Not the outermost, which may be short.
-  const probes = [1, 2, 3].map((quarter) =>
-    (parts[Math.floor((parts.length * quarter) / 4)] as Buffer).subarray(0, probeBytes),
-  );
-  if (probes.every((probe) => bitsOf(probe) > packedBits)) return [Buffer.of(plain), ...parts];
-  const content = Buffer.concat(parts);
-  const smaller = await pack(content, { level: 1 });
+  const probes = [1, 2, 3].map((quarter) => {
+    const at = Math.floor((content.length * quarter) / 4);
+    return content.subarray(at, at + probeBytes);
+  });
+  if (probes.every((probe) => bitsOf(probe) > packedBits)) return [Buffer.of(plain), content];
+  const smaller = await pack(content, { level: 1, chunkSize: outputBytes });
   return smaller.length > content.length * worthwhile
     ? [Buffer.of(plain), content]
     : [Buffer.of(packed), smaller];

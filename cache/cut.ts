@@ -13,53 +13,80 @@ const gear = new Int32Array(
   ),
 );
 
+/** A piece of a stream. Its memory is written again once it is released, which is to be done with each. */
+export interface Cut {
+  readonly content: Buffer;
+  /** sha256, in hexadecimal. */
+  readonly digest: string;
+  release(): void;
+}
+
 /**
  * Cuts a stream where its content says so: what is inserted or removed changes the chunks around it and no others, so that the next
  * version of a large archive is mostly made of chunks that are there.
  *
- * @param stream must leave the buffers alone that it has given: chunks are made of them, and not copied
- * @returns chunks, each in one piece or several
+ * All is copied into a few large buffers that are used again and again: to hold on to the many small ones in which a stream comes
+ * costs more.
  */
-export async function* cutByContent(stream: AsyncIterable<Buffer>): AsyncGenerator<readonly Buffer[]> {
-  let parts: Buffer[] = [];
+export async function* cutByContent(stream: AsyncIterable<Buffer>): AsyncGenerator<Cut> {
+  const free: Buffer[] = [];
+  const room = () => free.pop() ?? Buffer.allocUnsafeSlow(most);
+  let buffer = room();
+  let sum = createHash("sha256");
   let length = 0;
-  const rolling = { hash: 0 };
+  const edge = new Edge();
+  const cut = (): Cut => {
+    const whole = buffer;
+    return {
+      content: whole.subarray(0, length),
+      digest: sum.digest("hex"),
+      release: () => void free.push(whole),
+    };
+  };
   for await (const piece of stream) {
     for (let from = 0; from < piece.length; ) {
-      // Nothing is cut below the least size: those bytes need not be looked at, but for the 32 that the hash remembers.
-      const start = from + Math.max(0, Math.min(least - 32 - length, piece.length - from));
-      const stop = Math.min(piece.length, from + most - length);
-      const cut = findCut(piece, start, stop, from + least - length, rolling);
-      const end = cut ?? stop;
-      parts.push(piece.subarray(from, end));
-      length += end - from;
-      from = end;
-      if (cut === undefined && length < most) continue;
-      yield parts;
-      parts = [];
+      const before = length;
+      length += piece.copy(buffer, before, from);
+      // Nothing is cut below the least size: those bytes need not be looked at.
+      const found = edge.find(buffer, Math.max(before, least), length);
+      length = found ?? length;
+      from += length - before;
+      // As it comes: a chunk at once would keep the stream waiting.
+      sum.update(buffer.subarray(before, length));
+      if (found === undefined && length < most) continue;
+      yield cut();
+      buffer = room();
+      sum = createHash("sha256");
       length = 0;
-      rolling.hash = 0;
     }
   }
-  if (length > 0) yield parts;
+  if (length > 0) yield cut();
 }
 
-/** Where the bytes say so, at `earliest` or behind it; undefined: nowhere before `stop`. A function of its own: in a generator it is never as fast. */
-function findCut(
-  bytes: Uint8Array,
-  start: number,
-  stop: number,
-  earliest: number,
-  rolling: { hash: number },
-): number | undefined {
-  let { hash } = rolling;
-  for (let at = start; at < stop; ) {
-    hash = ((hash << 1) + (gear[bytes[at++] as number] as number)) | 0;
-    if ((hash & mask) === 0 && at >= earliest) {
-      rolling.hash = hash;
-      return at;
+/** Where bytes say that a piece ends. Beside the generator, in which the loop is never as fast. */
+class Edge {
+  #hash = 0;
+
+  /** Goes on from `start`; undefined: not before `stop`. */
+  find(bytes: Uint8Array, start: number, stop: number): number | undefined {
+    let at = start;
+    let hash = at === least ? 0 : this.#hash;
+    // Four at a time, which takes half as long, until one of them says so.
+    for (; at + 4 <= stop; at += 4) {
+      const first = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
+      const second = ((first << 1) + (gear[bytes[at + 1] as number] as number)) | 0;
+      const third = ((second << 1) + (gear[bytes[at + 2] as number] as number)) | 0;
+      const fourth = ((third << 1) + (gear[bytes[at + 3] as number] as number)) | 0;
+      const isOne =
+        (first & mask) === 0 || (second & mask) === 0 || (third & mask) === 0 || (fourth & mask) === 0;
+      if (isOne) break;
+      hash = fourth;
     }
+    while (at < stop) {
+      hash = ((hash << 1) + (gear[bytes[at++] as number] as number)) | 0;
+      if ((hash & mask) === 0) return at;
+    }
+    this.#hash = hash;
+    return undefined;
   }
-  rolling.hash = hash;
-  return undefined;
 }

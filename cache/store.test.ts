@@ -42,13 +42,35 @@ test("Whatever the sizes in which a stream comes, its cuts are the same and noth
   const lengths: number[][] = [];
   for (const size of [1_000, 65_536, 9_000_001]) {
     const chunks: Buffer[] = [];
-    for await (const parts of cutByContent(inPieces(bytes, size))) chunks.push(Buffer.concat(parts));
+    for await (const { content, release } of cutByContent(inPieces(bytes, size))) {
+      chunks.push(Buffer.from(content));
+      release();
+    }
     expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
     lengths.push(chunks.map(({ length }) => length));
   }
   expect(lengths[1]).toEqual(lengths[0]);
   expect(lengths[2]).toEqual(lengths[0]);
   expect(Math.max(...(lengths[0] ?? []))).toBeLessThanOrEqual(4 * 1024 * 1024);
+});
+
+test("A chunk keeps its content until it is released, however many come after it; then its memory is used again.", async () => {
+  const bytes = randomBytes(20_000_000);
+  const held: { content: Buffer; at: number }[] = [];
+  const memories = new Set<ArrayBufferLike>();
+  let at = 0;
+  let count = 0;
+  for await (const { content, release } of cutByContent(inPieces(bytes))) {
+    memories.add(content.buffer);
+    if (count++ < 2) held.push({ content, at });
+    else release();
+    at += content.length;
+  }
+  expect(count).toBeGreaterThan(4);
+  for (const { content, at } of held)
+    expect(content.equals(bytes.subarray(at, at + content.length))).toBe(true);
+  // The two that are held, and those that take turns.
+  expect(memories.size).toBeLessThanOrEqual(4);
 });
 
 test("An archive comes back as it was, and a second one with a byte inserted writes little.", async () => {

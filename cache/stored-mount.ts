@@ -70,23 +70,24 @@ export async function storeArchive(
     );
   };
   try {
-    for await (const content of cutByContent(archive)) {
+    for await (const { content, digest, release } of cutByContent(archive)) {
       if (failed) throw failed.error;
-      for (const part of content) {
-        reader.pass(part);
-        size += part.length;
-      }
+      reader.pass(content);
+      size += content.length;
       const place = stored.push({ digest: "", size: 0 }) - 1;
       const putting: Promise<void> = chunks
-        .put(content)
-        .then(({ digest, size, written: bytes }) => {
+        .put(content, digest)
+        .then(({ size, written: bytes }) => {
           stored[place] = { digest, size };
           written += bytes;
         })
         .catch((error: unknown) => {
           failed ??= { error };
         })
-        .finally(() => running.delete(putting));
+        .finally(() => {
+          release();
+          running.delete(putting);
+        });
       running.add(putting);
       if (running.size >= atOnce) await Promise.race(running);
       requireRoom();

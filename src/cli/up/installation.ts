@@ -8,6 +8,7 @@ import { type Child, startChild } from "./child.js";
 import { engineOf } from "./engine.js";
 import { ingressSocket, type Layout, readSecrets } from "./layout.js";
 import { endLeftovers, noteEnded, type RunState, readRunState, writeRunState } from "./leftovers.js";
+import { nodeOptions } from "./node-options.js";
 import { freePort, untilFree } from "./ports.js";
 import { enrolAgent, localAgent, signIn } from "./sign-in.js";
 
@@ -96,7 +97,7 @@ async function startOn(
     return child;
   };
   const galley = (name: string, args: readonly string[], env: NodeJS.ProcessEnv) =>
-    start(name, process.execPath, [options.command, ...args], {
+    start(name, process.execPath, [...nodeOptions(name), options.command, ...args], {
       ...options.env,
       ...logLevel(options.env),
       ...env,
