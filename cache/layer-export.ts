@@ -102,9 +102,11 @@ export async function exportLayers(options: LayerExportOptions): Promise<StoredL
   });
 }
 
-/** Undefined for a graph of several results, and for a context of another name: that is nothing that can be served here. */
+/** Undefined for a graph of several results, and for one with a named context: that is nothing that can be served here. */
 export function solvableAgain({ again, steps }: BuildGraph): SolvedAgain | undefined {
-  const foreign = steps.some(({ source }) => source?.startsWith("local://") && source !== "local://context");
+  const foreign = steps.some(
+    ({ source, context }) => source?.startsWith("local://") && context === undefined,
+  );
   return foreign ? undefined : again;
 }
 

@@ -31,7 +31,7 @@ export interface SolveAgainOptions {
  * @throws GalleyError conflict, BuildKitError
  */
 export async function solveAgain(
-  { definition, runs }: SolvedAgain,
+  { definition, runs, contexts }: SolvedAgain,
   { client, tree, sharedKey, auth, stores, imported, to, signal }: SolveAgainOptions,
 ): Promise<Readonly<Record<string, string>>> {
   const stop = new AbortController();
@@ -40,7 +40,7 @@ export async function solveAgain(
       frontend: null,
       internal: true,
       definition,
-      trees: { context: tree },
+      trees: Object.fromEntries(contexts.map((name) => [name, tree])),
       sharedKey,
       stores,
       cacheImports: imported,

@@ -32,6 +32,7 @@ export interface BuildImageOptions {
   readonly onSourceMap?: (map: StepSourceMap) => void;
   readonly onGraph?: (graph: BuildGraph) => Promise<void> | void;
   readonly hostNames?: SolveOptions["hostNames"];
+  readonly contextName?: SolveOptions["contextName"];
   readonly onWarning?: (message: string) => void;
   /** Served beside those of the request's contexts: caches among `cacheFrom` that the caller serves by itself. */
   readonly stores?: Readonly<Record<string, ContentDirectory>>;
@@ -104,6 +105,7 @@ export async function buildImage(
       ...(options.onSourceMap ? { onSourceMap: options.onSourceMap } : {}),
       ...(options.onGraph ? { onGraph: options.onGraph } : {}),
       ...(options.hostNames ? { hostNames: options.hostNames } : {}),
+      ...(options.contextName === undefined ? {} : { contextName: options.contextName }),
       signal,
     });
     for (const name of outputs.afterBuild.push ?? []) await options.push?.(name, signal);

@@ -4,7 +4,7 @@ import { isServiceError } from "../control/rpc-error.js";
 import { Bridge, type FrontendResult } from "../gateway/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
 import { type BuildGraph, graphOf } from "./graph.js";
-import { type HostNameOf, withHostNames } from "./host-names.js";
+import { type HostNameOf, withNames } from "./host-names.js";
 import { sourceMapOf } from "./source-map.js";
 import type { CacheEntry, StepSourceMap } from "./types.js";
 
@@ -34,6 +34,7 @@ export async function playFrontend(
     readonly onSourceMap: (map: StepSourceMap) => void;
     readonly onGraph?: ((graph: BuildGraph) => Promise<void> | void) | undefined;
     readonly hostNameOf?: HostNameOf | undefined;
+    readonly contextName?: string | undefined;
     /** As the frontend has them in its attributes. */
     readonly cacheImports?: readonly CacheEntry[] | undefined;
   },
@@ -45,10 +46,9 @@ export async function playFrontend(
     let result: FrontendResult | undefined;
     try {
       result = await bridge.solveFrontend(frontend, attrs, signal);
-      if (told.hostNameOf)
-        result = await withHostNames(result, told.hostNameOf, (definition) =>
-          bridge.loadDefinition(definition, told.cacheImports ?? [], signal),
-        );
+      result = await withNames(result, told, (definition) =>
+        bridge.loadDefinition(definition, told.cacheImports ?? [], signal),
+      );
     } catch (error) {
       if (!isServiceError(error) || signal.aborted) throw error;
       if (error.code === unavailable) return undefined;

@@ -1,6 +1,7 @@
 import { pb } from "../../../proto/index.js";
 import type { FrontendResult } from "../gateway/index.js";
 import { changeOps, digestOf } from "./changed-steps.js";
+import { contextNameOf, plainContext } from "./context-name.js";
 
 /** What a build is made of, as its frontend has put it together, before anything of it runs. */
 export interface BuildGraph {
@@ -18,6 +19,8 @@ export interface SolvedAgain {
   readonly definition: Uint8Array;
   /** Digests of its `exec` steps. */
   readonly runs: ReadonlySet<string>;
+  /** Names under which the build's context is asked for. */
+  readonly contexts: readonly string[];
 }
 
 export interface GraphInput {
@@ -42,6 +45,8 @@ export interface GraphStep {
   readonly confidential: boolean;
   /** `docker-image://…`, `local://…` of a `source`. */
   readonly source: string | undefined;
+  /** The name under which a `source` that is the build's context is asked for. */
+  readonly context: string | undefined;
   /** Paths that a `file` step copies, by the input they are taken from. */
   readonly copies: readonly { readonly from: string; readonly path: string }[];
 }
@@ -97,8 +102,9 @@ function withoutSession({ def }: pb.Definition): SolvedAgain {
     return session === undefined || source === null ? undefined : { source: { ...source, attrs } };
   });
   const runs = new Set(ops.filter((op) => pb.Op.decode(op).exec !== null).map(digestOf));
+  const contexts = ops.flatMap((op) => contextNameOf(pb.Op.decode(op).source) ?? []);
   const metadata = Object.fromEntries(ops.map((op) => [digestOf(op), {}]));
-  return { definition: pb.Definition.encode({ def: [...ops], metadata }).finish(), runs };
+  return { definition: pb.Definition.encode({ def: [...ops], metadata }).finish(), runs, contexts };
 }
 
 /** @param name of its metadata; empty for none */
@@ -132,6 +138,7 @@ export function stepOf(digest: string, op: pb.Op, name: string): GraphStep {
       mounts.some(({ mountType }) => mountType === pb.MountType.SECRET || mountType === pb.MountType.SSH) ||
       (exec?.secretEnv.length ?? 0) > 0,
     source: source?.identifier,
+    context: contextNameOf(source),
     copies: (file?.actions ?? []).flatMap((action) => {
       const from = inputs[Number(action.secondaryInput)];
       return action.copy === null || from === undefined ? [] : [{ from: from.digest, path: action.copy.src }];
@@ -143,7 +150,7 @@ export function stepOf(digest: string, op: pb.Op, name: string): GraphStep {
 const passing = ["local.session", "local.unique", "local.sharedkeyhint"];
 
 function ownDigest(op: pb.Op): string {
-  const { source } = op;
+  const source = op.source && plainContext(op.source);
   const attrs = Object.entries(source?.attrs ?? {}).filter(([name]) => !passing.includes(name));
   const same = source && { ...source, attrs: Object.fromEntries(attrs.sort(([a], [b]) => (a < b ? -1 : 1))) };
   return digestOf(pb.Op.encode({ ...op, inputs: [], ...(same ? { source: same } : {}) }).finish());

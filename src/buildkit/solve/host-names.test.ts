@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { moby, pb } from "../../../proto/index.js";
 import { digestOf } from "./changed-steps.js";
+import { withPlainName } from "./context-name.js";
 import { graphOf } from "./graph.js";
-import { withHostNames } from "./host-names.js";
+import { withNames } from "./host-names.js";
 import { sourceMapOf } from "./source-map.js";
 
 const { Result } = moby.buildkit.v1.frontend;
@@ -50,9 +51,12 @@ const result = Result.decode(
 
 test("A step gets its host name, what stands on it its new place, and everything else stays as it was.", async () => {
   const loaded: pb.Definition[] = [];
-  const changed = await withHostNames(
+  const changed = await withNames(
     result,
-    ({ caches, confidential }) => (caches.length > 0 || confidential ? "build-fork" : undefined),
+    {
+      hostNameOf: ({ caches, confidential }) =>
+        caches.length > 0 || confidential ? "build-fork" : undefined,
+    },
     async (definition) => `loaded-${loaded.push(definition)}`,
   );
   expect(changed?.ref?.id).toBe("loaded-1");
@@ -85,7 +89,50 @@ test("A step gets its host name, what stands on it its new place, and everything
 
 test("A build of which every step has its name already is not loaded anew.", async () => {
   const load = () => Promise.reject(new Error("it was loaded"));
-  expect(await withHostNames(result, () => "build-base", load)).toEqual({ ...result });
-  expect(await withHostNames(result, () => undefined, load)).toEqual({ ...result });
-  expect(await withHostNames(undefined, () => "x", load)).toBeUndefined();
+  expect(await withNames(result, { hostNameOf: () => "build-base", contextName: "repo" }, load)).toEqual({
+    ...result,
+  });
+  expect(await withNames(result, { hostNameOf: () => undefined }, load)).toEqual({ ...result });
+  expect(await withNames(undefined, { hostNameOf: () => "x" }, load)).toBeUndefined();
+});
+
+test("The context gets its other name and nothing else does: neither the steps on it nor a named context are anything else for that.", async () => {
+  const local = (name: string, hint: string, session = "s1") =>
+    write({
+      source: {
+        identifier: `local://${name}`,
+        attrs: { "local.session": session, "local.sharedkeyhint": hint },
+      },
+    });
+  const built = (session: string) => {
+    const context = local("context", "context", session);
+    const other = local("assets", "context:assets", session);
+    const copy = write({ inputs: [onto(context), onto(other)], file: { actions: [] } });
+    const def = [context, other, copy, write({ inputs: [onto(copy)] })];
+    const metadata = { [digestOf(context)]: named("[internal] load build context") };
+    return Result.decode(Result.encode({ ref: { id: "first", def: { def, metadata } } }).finish());
+  };
+  const load = async () => "loaded";
+  const plain = graphOf(await withNames(built("s1"), {}, load));
+  const changed = graphOf(await withNames(built("s2"), { contextName: "galley/repo/context" }, load));
+  expect(changed?.steps.map(({ source, context }) => [source, context])).toEqual([
+    ["local://galley/repo/context", "galley/repo/context"],
+    ["local://assets", undefined],
+    [undefined, undefined],
+  ]);
+  expect(changed?.steps[0]?.name).toBe("[internal] load build context");
+  expect(changed?.again?.contexts).toEqual(["galley/repo/context"]);
+  expect(plain?.steps[0]?.context).toBe("context");
+  expect(changed?.steps.map(({ own }) => own)).toEqual(plain?.steps.map(({ own }) => own));
+});
+
+test("What is told of a transfer has the plain name of the context.", () => {
+  const about = { vertex: "sha256:1", current: 2, timestamp: "2026-01-02T03:04:05Z" };
+  const told = (id: string) => ({
+    ...{ vertexes: [], logs: [], warnings: [] },
+    statuses: [{ id, ...about }],
+  });
+  const name = "galley/repo/context";
+  expect(withPlainName(told(`transferring ${name}:`), name)).toEqual(told("transferring context:"));
+  expect(withPlainName(told("transferring dockerfile:"), name)).toEqual(told("transferring dockerfile:"));
 });

@@ -81,6 +81,7 @@ export async function runSolve(run: SolveRun): Promise<SolveOutcome | "without-g
             onSourceMap: run.onSourceMap,
             onGraph: options.onGraph,
             hostNameOf: options.hostNames?.of,
+            contextName: options.contextName,
             cacheImports: options.cacheImports,
           },
           cancel.signal,

@@ -5,6 +5,7 @@ import { prepareLayoutExports } from "../export/layout-exports.js";
 import { createExportReceiver } from "../export/receiver.js";
 import { createFileSync } from "../fsutil/file-sync.js";
 import type { SessionService } from "../session/index.js";
+import { treesServed } from "./context-name.js";
 import type { CacheEntry, SolveOptions, SolveResult } from "./types.js";
 
 /** What one solve serves on its session, and what is left to do when it has ended. */
@@ -38,7 +39,7 @@ export async function solveServices(options: SolveOptions): Promise<SolveService
   const receiver = createExportReceiver(exports);
   let unreadable: BuildKitError | undefined;
   let sent = { files: 0, bytes: 0 };
-  const fileSync = createFileSync(options.trees ?? {}, {
+  const fileSync = createFileSync(treesServed(options.trees ?? {}, options.contextName), {
     onProgress: ({ files, bytes }) => {
       sent = { files, bytes };
     },

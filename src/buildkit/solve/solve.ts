@@ -4,6 +4,7 @@ import { describeFailure, FailureEvidence, maskArgumentsOf, maskSteps } from "..
 import { openSession, type Session } from "../session/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
 import { inspectBuildFiles } from "./build-files.js";
+import { withPlainName } from "./context-name.js";
 import { SolveFailure } from "./failure.js";
 import { runSolve } from "./run.js";
 import { type SolveServices, solveServices } from "./services.js";
@@ -65,7 +66,8 @@ async function trySolve(
       useGateway,
       largeDockerfile: files.largeDockerfile,
       onStatus: (told) => {
-        const status = mask === undefined ? told : maskSteps(told, mask);
+        const plain = withPlainName(told, options.contextName);
+        const status = mask === undefined ? plain : maskSteps(plain, mask);
         evidence.add(status);
         return options.onStatus?.(status);
       },

@@ -75,6 +75,11 @@ export interface SolveOptions {
    * neither taken from others nor theirs to take. `otherwise`: of all steps, where the graph is not seen (as above).
    */
   readonly hostNames?: { readonly of: HostNameOf; readonly otherwise: string };
+  /**
+   * What the daemon calls the tree "context", and so the record that it keeps of it: `local source for NAME`. It is found again for builds with
+   * the same name and shared key. Default, and where the graph is not seen (as above): context. ASCII.
+   */
+  readonly contextName?: string;
   readonly signal?: AbortSignal;
 }
 
