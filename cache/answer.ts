@@ -14,7 +14,7 @@ import {
 import type { Keeper } from "./kept.js";
 import { storedLayers } from "./kept-layers.js";
 import { storedMounts } from "./kept-mounts.js";
-import { mountRecords } from "./kept-records.js";
+import { engineRecords } from "./kept-records.js";
 import { cachePlaces } from "./places.js";
 import { pruneKept } from "./prune.js";
 import { listRegistryLayers, type RegistryLayers } from "./registry-record.js";
@@ -68,7 +68,7 @@ export async function answerCache(question: CacheQuestion, options: AnswerOption
         keepers: [
           storedMounts(dataDirectory),
           storedLayers(dataDirectory),
-          mountRecords(options),
+          ...engineRecords(options),
           ...(options.keepers ?? []),
         ],
         kinds,

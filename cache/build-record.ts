@@ -27,6 +27,8 @@ export interface CacheBuildRecord {
   readonly took: number;
   readonly built: boolean;
   readonly steps: readonly StepRecord[];
+  /** Paths of the contexts that it has used. Absent in records of before the engine could say whose they are. */
+  readonly contexts?: readonly string[];
   /** Mounts that were filled before it, by id. */
   readonly restored: readonly string[];
   /** Scopes whose stored layers it was given. Absent in records of before there were any. */

@@ -5,11 +5,12 @@ import { AtRest } from "./at-rest.js";
 import type { BeginOptions, BuildCaches } from "./build-caches.js";
 import { type CacheBuildRecord, StepWatch, writeBuildRecord } from "./build-record.js";
 import { createCollection, type KeptOn } from "./collection.js";
+import { contextsOf } from "./context-record.js";
 import { noteForgotten } from "./forgotten.js";
 import { noteImageUses } from "./image-uses.js";
 import { keepMount } from "./keep-mount.js";
 import type { Keeper, Removed } from "./kept.js";
-import { mountRecords } from "./kept-records.js";
+import { engineRecords } from "./kept-records.js";
 import { importLayers, noLayers } from "./layer-import.js";
 import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
 import { Newest } from "./newest.js";
@@ -129,7 +130,7 @@ export function openCaches(options: CachesOptions): Caches {
   });
   const collection = createCollection({
     ...options,
-    engine: [mountRecords(options), ...(options.keepers ?? [])],
+    engine: [...engineRecords(options), ...(options.keepers ?? [])],
     isBusy: ({ repo, scope }) => inUse([...busy.keys()], repo, scope),
     onRemoved: (removed) => {
       log.info(removed, "removed something that was kept");
@@ -292,6 +293,7 @@ export function openCaches(options: CachesOptions): Caches {
                 took: Math.max(0, now() - began),
                 built: built !== undefined,
                 steps: watch.records(whole, inputsOf, (id) => withoutNamespace(id, scope)),
+                contexts: contextsOf(whole, scope),
                 restored,
                 layers: layers.scopes,
                 registry: layers.refs,

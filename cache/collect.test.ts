@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import type { UsageRecord } from "../src/buildkit/index.js";
 import { collect } from "./collect.js";
+import { contextName, contextRecordsFilter } from "./context-record.js";
 import type { Keeper, Kept, KeptHere } from "./kept.js";
-import { recordsByRepository } from "./kept-records.js";
+import { contextRecords, mountRecords, recordsByRepository } from "./kept-records.js";
 import { mountRecordsFilter } from "./mount-record.js";
 import { nextToGo } from "./next-to-go.js";
 import type { IndexedBuild, RepositoryIndex } from "./repository-index.js";
@@ -124,8 +125,8 @@ test("What was not used since a time goes first, also where there is room for it
   expect(nextToGo(kept, { ...limits, before: day(1) }, () => false)).toBeUndefined();
 });
 
-const build = (at: number, mounts: string[], scope = "base"): IndexedBuild => ({
-  mounts,
+const build = (at: number, mounts: string[], scope = "base", contexts: string[] = []): IndexedBuild => ({
+  ...{ mounts, contexts },
   ...{ id: `b${at}`, service: "web", scope, at: day(at), took: 1_000, built: true, steps: 1, cached: 0 },
 });
 const index = (repoKey: string, builds: IndexedBuild[]): [string, RepositoryIndex] => [
@@ -149,10 +150,41 @@ test("Of BuildKit's records only cache mounts of repositories that we have built
       record("r5", "x", day(3), { type: "regular", description: 'mount / from exec sh with id "shop-1/x"' }),
     ],
     new Map([index("shop-1", [build(3, ["/root/.npm"])])]),
+    mountRecords,
   );
   expect(found).toMatchObject([
     { repo: "shop-1", kind: "record", bytes: 10, items: [{ name: "r1", what: "/root/.npm", scope: "base" }] },
   ]);
+});
+
+test("A context is a repository's by the name that its build has given it, and a fork's is the fork's.", () => {
+  const scope = (pr: number | null, fork: boolean) => cacheScope({ repoKey: "shop-1", pr, fork });
+  const context = (id: string, name: string, type = "source.local") =>
+    record(id, "", day(3), { type: type as "source.local", description: `local source for ${name}` });
+  const found = recordsByRepository(
+    [
+      context("whole", contextName(scope(null, false), ".")),
+      context("folder", contextName(scope(5, false), "./services/a b~ü/")),
+      context("fork", contextName(scope(7, true), ".")),
+      context("unused", contextName(scope(null, false), "other")),
+      context("stranger", contextName({ namespace: "shop-12" }, ".")),
+      context("plain", "context"),
+      context("odd", "galley/shop-1/context/%"),
+      context("step", contextName(scope(null, false), "."), "regular"),
+    ],
+    new Map([
+      index("shop-1", [build(3, [], "base", [".", "services/a b~ü"]), build(2, [], "fork-pr-7", ["."])]),
+    ]),
+    contextRecords,
+  );
+  const items = found.flatMap(({ items }) => items);
+  expect(items.map(({ name, what, scope }) => [name, what, scope])).toEqual([
+    ["whole", ".", "base"],
+    ["folder", "services/a b~ü", "base"],
+    ["fork", ".", "fork-pr-7"],
+  ]);
+  expect(items[0]).toMatchObject({ kind: "context", repo: "shop-1", size: 10, cost: null, usedBy: ["b3"] });
+  expect(contextName(scope(null, false), "services/a b~ü")).toMatch(/^[!-~]+$/);
 });
 
 test("What another agent on the engine has used since our last build is not ours to remove.", () => {
@@ -164,6 +196,7 @@ test("What another agent on the engine has used since our last build is not ours
       record("building", "shop-1/c", day(2), { inUse: true }),
     ],
     new Map([index("shop-1", [build(3, ["a", "b"]), build(2, ["a", "c"])])]),
+    mountRecords,
   );
   expect(kept?.items.map(({ name, inUse: stays }) => [name, stays])).toEqual([
     ["ours", false],
@@ -172,8 +205,11 @@ test("What another agent on the engine has used since our last build is not ours
   ]);
 });
 
-test("A filter for the mounts of no repository is none, as an empty one would mean everything.", () => {
-  expect(mountRecordsFilter([])).toBeUndefined();
+test("A filter for what no repository has is none, as an empty one would mean everything.", () => {
+  expect([mountRecordsFilter([]), contextRecordsFilter([])]).toEqual([undefined, undefined]);
+  expect(contextRecordsFilter(["a.b-1", "c"])).toBe(
+    'type==source.local,description~="^local source for galley/(a\\\\.b-1|c)[/~]"',
+  );
   expect(mountRecordsFilter(["a.b-1", "c"])).toBe(
     'type==exec.cachemount,description~=" with id \\"(a\\\\.b-1|c)[/~]"',
   );

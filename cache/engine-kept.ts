@@ -32,7 +32,7 @@ export async function writeEngineKept(dataDirectory: string, { at, kept }: Engin
   );
 }
 
-/** Bytes of what the engine holds for a repository. */
+/** Bytes of what the engine holds for a repository: BuildKit's records of cache mounts and contexts, and images. */
 export interface EngineSums {
   readonly record: number;
   readonly image: number;
@@ -43,9 +43,10 @@ const nothingHeld: EngineSums = { record: 0, image: 0 };
 export function sumsOf(kept: readonly Kept[]): Map<string, EngineSums> {
   const sums = new Map<string, EngineSums>();
   for (const { repo, kind, size } of kept) {
-    if (kind !== "record" && kind !== "image") continue;
+    const sum = kind === "context" ? "record" : kind;
+    if (sum !== "record" && sum !== "image") continue;
     const before = sums.get(repo) ?? nothingHeld;
-    sums.set(repo, { ...before, [kind]: before[kind] + size });
+    sums.set(repo, { ...before, [sum]: before[sum] + size });
   }
   return sums;
 }

@@ -4,6 +4,7 @@ export { type AnswerOptions, answerCache } from "./answer.js";
 export type { BuildCaches } from "./build-caches.js";
 export { type Caches, openCaches } from "./caches.js";
 export type { KeptOn } from "./collection.js";
+export { contextName } from "./context-record.js";
 export { exportCaches, type Moved } from "./export-caches.js";
 export { hasBusybox } from "./helper.js";
 export { type ImageUse, readImageUses } from "./image-uses.js";

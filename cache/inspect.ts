@@ -3,6 +3,7 @@ import { lstat, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { UsageRecord } from "../src/buildkit/index.js";
 import { GalleyError } from "../src/errors/index.js";
+import { contextRecord } from "./context-record.js";
 import { type EngineKept, readEngineKept, readEngineSums } from "./engine-kept.js";
 import { type IndexSums, sumsOf } from "./index-sums.js";
 import type { Kept, KeptHere } from "./kept.js";
@@ -24,7 +25,7 @@ export interface KeptRepository extends RepositoryIndex {
   readonly engineAt: string | null;
   /** Bytes on disk of the stored layers of all services together. */
   readonly layerBytes: number;
-  /** Bytes of BuildKit's cache mounts, and those that images have for themselves. */
+  /** Bytes of BuildKit's cache mounts and contexts, and those that images have for themselves. */
   readonly recordBytes: number;
   readonly imageBytes: number;
   /** Bytes of the git mirror; 0 where there is none. */
@@ -105,7 +106,7 @@ async function whole(
     kept: [...mountsOf(index), ...layers.items, ...held, ...(mirror ? [mirror] : [])],
     engineAt: engine?.at ?? null,
     layerBytes: layers.bytes,
-    recordBytes: bytesOf("record"),
+    recordBytes: bytesOf("record") + bytesOf("context"),
     imageBytes: bytesOf("image"),
     mirrorBytes: mirror?.size ?? 0,
     lastUsedAt,
@@ -177,7 +178,9 @@ export interface EngineUsage {
   /** Cache mounts with the namespace of a repository that something is kept for; null where the engine does not say whose they are. */
   readonly ourMounts: number | null;
   readonly otherMounts: number;
-  /** Results of steps, contexts and the like: no repository's alone. */
+  /** Contexts of these repositories. */
+  readonly ourContexts: number;
+  /** Results of steps, other contexts and the like: no repository's alone. */
   readonly shared: number;
   readonly total: number;
   /** What nothing uses at the moment. */
@@ -188,6 +191,7 @@ export interface EngineUsage {
 export function engineUsage(records: readonly UsageRecord[], repoKeys: readonly string[]): EngineUsage {
   const known = new Set(repoKeys);
   let ours = 0;
+  let ourContexts = 0;
   let mounts = 0;
   let total = 0;
   let reclaimable = 0;
@@ -196,6 +200,7 @@ export function engineUsage(records: readonly UsageRecord[], repoKeys: readonly 
     const { type, size, inUse, description } = record;
     total += size;
     if (!inUse) reclaimable += size;
+    if (known.has(contextRecord(record)?.repo ?? "")) ourContexts += size;
     if (type !== "exec.cachemount") continue;
     mounts += size;
     const repo = mountRecord(record)?.repo;
@@ -206,7 +211,8 @@ export function engineUsage(records: readonly UsageRecord[], repoKeys: readonly 
   return {
     ourMounts: told ? ours : null,
     otherMounts: mounts - (told ? ours : 0),
-    shared: total - mounts,
+    ourContexts,
+    shared: total - mounts - ourContexts,
     total,
     reclaimable,
   };

@@ -178,6 +178,9 @@ test("Of BuildKit's records, ours are told from others by their namespace, where
     inUse,
     description: `cached mount /m from exec sh${id === undefined ? "" : ` with id "${id}"`}`,
   });
+  const context = (size: number, name: string) => ({
+    ...{ type: "source.local", size, inUse: false, description: `local source for ${name}` },
+  });
   const step = { type: "regular", size: 100, inUse: true, description: "mount / from exec sh" };
   const sum = (records: object[]) => engineUsage(records as never, ["shop-1"]);
   expect(
@@ -187,13 +190,18 @@ test("Of BuildKit's records, ours are told from others by their namespace, where
       mount(4, "shop-12//m"),
       mount(8, "//m", true),
       step,
+      context(16, "galley/shop-1/context"),
+      context(32, "galley/shop-1~fork-pr-7/context/api"),
+      context(64, "galley/shop-12/context"),
+      context(128, "context"),
     ]),
   ).toEqual({
     ourMounts: 3,
     otherMounts: 12,
-    shared: 100,
-    total: 115,
-    reclaimable: 7,
+    ourContexts: 48,
+    shared: 292,
+    total: 355,
+    reclaimable: 247,
   });
   expect(sum([mount(1), step])).toMatchObject({ ourMounts: null, otherMounts: 1 });
 });

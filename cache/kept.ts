@@ -2,7 +2,7 @@
  * Kinds of what is kept for a repository and can be removed. `mirror` is listed beside them and never collected: it costs a clone; and so is
  * `registry`, which is elsewhere.
  */
-export const keptKinds = ["mount", "layers", "record", "image"] as const;
+export const keptKinds = ["mount", "layers", "record", "context", "image"] as const;
 export type KeptKind = (typeof keptKinds)[number];
 
 /** Something that is kept for a repository, whatever its kind. */
@@ -11,7 +11,7 @@ export interface Kept {
   readonly repo: string;
   /** Names it in commands; unique among those of its repository. */
   readonly name: string;
-  /** For people: the id of a mount, the service of layers, the names of an image. */
+  /** For people: the id of a mount, the service of layers, the path of a context, the names of an image. */
   readonly what: string;
   /** Whose builds made it: `base`, a pull request, or a fork's. */
   readonly scope: string;

@@ -1,4 +1,5 @@
 import type { UsageRecord } from "../src/buildkit/index.js";
+import { ownerOf } from "./scope.js";
 
 /** Whose cache mount a record of BuildKit is: namespace and id. Undefined for other records, and where the engine does not say it (before 23). */
 export interface MountRecord {
@@ -22,9 +23,9 @@ export function recordedMountId({ type, description }: UsageRecord): string | un
 }
 
 export function mountRecord(record: UsageRecord): MountRecord | undefined {
-  const [, repo, scope = "base", id] =
-    /^([a-z0-9][a-z0-9._-]*)(?:~([a-z0-9-]+))?\/([\s\S]*)$/.exec(recordedMountId(record) ?? "") ?? [];
-  return repo === undefined || id === undefined ? undefined : { repo, scope, id };
+  const [, namespace, id] = /^([^/]+)\/(.*)$/s.exec(recordedMountId(record) ?? "") ?? [];
+  const owner = namespace === undefined ? undefined : ownerOf(namespace);
+  return owner && id !== undefined ? { ...owner, id } : undefined;
 }
 
 /** Matches the records of cache mounts of these repositories, and possibly others. Undefined for none: no filter would mean everything. */

@@ -52,6 +52,8 @@ export interface IndexedBuild {
   readonly cached: number;
   /** Ids of the cache mounts that it has used. */
   readonly mounts: readonly string[];
+  /** Paths of the contexts that it has used. */
+  readonly contexts: readonly string[];
 }
 
 const usersKept = 10;
@@ -132,7 +134,7 @@ async function makeIndex(places: CachePlaces): Promise<RepositoryIndex> {
     repoKey: basename(places.directory),
     storedBytes,
     mounts: mounts.map(({ stored }) => indexMount(stored, records)),
-    builds: records.map(({ id, service, scope, at, took, built, steps }) => ({
+    builds: records.map(({ id, service, scope, at, took, built, steps, contexts = [] }) => ({
       id,
       service,
       scope,
@@ -142,6 +144,7 @@ async function makeIndex(places: CachePlaces): Promise<RepositoryIndex> {
       steps: steps.length,
       cached: steps.filter((step) => step.cached).length,
       mounts: [...new Set(steps.flatMap((step) => step.mounts))],
+      contexts,
     })),
   };
 }

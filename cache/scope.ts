@@ -82,6 +82,12 @@ const hostName = (namespace: string): string => `build-${digest(namespace)}`;
 
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 12);
 
+/** The repository and scope of a namespace; undefined for what is none. */
+export function ownerOf(namespace: string): { readonly repo: string; readonly scope: string } | undefined {
+  const [, repo, scope = base] = /^([a-z0-9][a-z0-9._-]*)(?:~([a-z0-9-]+))?$/.exec(namespace) ?? [];
+  return repo === undefined ? undefined : { repo, scope };
+}
+
 /** Builds of these namespaces may use what a scope of a repository keeps: its own, and every fork's reads the base. */
 export function inUse(namespaces: readonly string[], repoKey: string, scope: string): boolean {
   const own = scope === "base" ? repoKey : `${repoKey}~${scope}`;

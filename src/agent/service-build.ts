@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { type BuildCaches, type Caches, cacheScope } from "../../cache/index.js";
+import { type BuildCaches, type Caches, cacheScope, contextName } from "../../cache/index.js";
 import {
   type BuildRequest,
   buildImage,
@@ -108,6 +108,7 @@ export async function buildService(options: ServiceBuildOptions): Promise<string
       signal,
       stores: layers.stores,
       hostNames: scopeOf(job).hostNames,
+      contextName: contextName(scopeOf(job), build.path),
       cwd: "/",
       auth: logins.auth,
       proxies: options.proxies,

@@ -16,7 +16,9 @@ export const cacheAnswers = {
       repoKey: z.string(),
       storedBytes: bytes.describe("On disk, of stored mounts."),
       layerBytes: bytes.default(0).describe("On disk, of stored layers."),
-      recordBytes: bytes.describe("Of BuildKit's cache mounts, when the engine was last looked at."),
+      recordBytes: bytes.describe(
+        "Of BuildKit's cache mounts and contexts, when the engine was last looked at.",
+      ),
       imageBytes: bytes.describe("That images kept for the next build have for themselves, likewise."),
       mirrorBytes: bytes,
       engineAt: time.nullable().describe("When the engine was last looked at."),
@@ -39,7 +41,7 @@ export const cacheAnswers = {
     kept: z
       .array(
         object({
-          kind: z.string().describe("mount, layers, record, image, mirror or registry."),
+          kind: z.string().describe("mount, layers, record, context, image, mirror or registry."),
           name: z.string(),
           what: z.string(),
           scope: z.string(),
@@ -79,7 +81,7 @@ export const cacheAnswers = {
       .describe("The newest first."),
   }),
   inspect: object({
-    kind: z.string().describe("mount, layers, record, image, mirror or registry."),
+    kind: z.string().describe("mount, layers, record, context, image, mirror or registry."),
     ...entryAbout,
     storedAt: time.nullable(),
     content: object({
@@ -130,6 +132,7 @@ export const cacheAnswers = {
     engine: object({
       ourMounts: bytes.nullable(),
       otherMounts: bytes,
+      ourContexts: bytes.default(0).describe("Copies of contexts of these repositories."),
       shared: bytes,
       total: bytes,
       reclaimable: bytes,
@@ -166,10 +169,14 @@ export const cacheAnswers = {
     freed: bytes,
     removed: z.array(
       object({
-        kind: z.string().describe("mount, layers, record or image."),
+        kind: z.string().describe("mount, layers, record, context or image."),
         repo: z.string(),
         name: z.string(),
-        what: z.string().describe("The id of a mount, the service of layers, the names of an image."),
+        what: z
+          .string()
+          .describe(
+            "The id of a mount, the service of layers, the path of a context, the names of an image.",
+          ),
         scope: z.string(),
         why: z.string(),
         freed: bytes,

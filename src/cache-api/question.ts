@@ -2,8 +2,8 @@ import { z } from "zod";
 
 const repo = z.string().min(1).max(128).describe("A repository's key, as `ls` has it.");
 
-/** What can be removed: stored mounts and layers, BuildKit's records of cache mounts, images that are kept for the next build. */
-export const cacheKind = z.enum(["mount", "layers", "record", "image"]);
+/** What can be removed: stored mounts and layers, BuildKit's records of cache mounts and of contexts, images that are kept for the next build. */
+export const cacheKind = z.enum(["mount", "layers", "record", "context", "image"]);
 
 /** One question. What it means is said at the commands of `galley cache`. */
 export const cacheQuestion = z.discriminatedUnion("ask", [

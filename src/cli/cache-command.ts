@@ -64,7 +64,7 @@ Reading takes a token with the scope read; prune and verify one with the scope a
     .argument("<repo>")
     .argument(
       "<entry>",
-      "name or id of a mount, a record, an image or a service's layers, as `show` says them",
+      "name or id of a mount, a record, a context, an image or a service's layers, as `show` says them",
     )
     .addHelpText("after", codes)
     .action(async (repo: string, mount: string, flags: CacheFlags) => {
@@ -94,7 +94,7 @@ Reading takes a token with the scope read; prune and verify one with the scope a
     .option("--keep <size>", "only what was used longest ago, until so much is left, such as 2g")
     .option(
       "--kind <kind>",
-      "only mount, layers, record (BuildKit's cache mounts of ours) or image (kept for the next build); repeatable; default: mount and layers",
+      "only mount, layers, record (BuildKit's cache mounts of ours), context (its copies of our contexts) or image (kept for the next build); repeatable; default: mount and layers",
       collect,
       [],
     )

@@ -51,7 +51,8 @@ export function runCacheDu(flags: CacheFlags, process: NodeJS.Process): Promise<
               : formatBytes(engine.ourMounts),
           ],
           ["BuildKit: other cache mounts", formatBytes(engine.otherMounts)],
-          ["BuildKit: steps and contexts", formatBytes(engine.shared)],
+          ["BuildKit: our contexts", formatBytes(engine.ourContexts)],
+          ["BuildKit: steps and other contexts", formatBytes(engine.shared)],
           ["BuildKit: all", formatBytes(engine.total)],
           ["BuildKit: reclaimable", formatBytes(engine.reclaimable)],
           ...(images === null

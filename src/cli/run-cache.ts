@@ -88,7 +88,7 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
           scope,
           kind === "registry" ? "-" : formatBytes(size),
           ago(lastUsedAt, now),
-          cost === null ? "-" : formatDuration(cost),
+          costOf(kind, cost) ?? "-",
           inUse ? "in use" : "",
         ]),
         color,
@@ -111,7 +111,12 @@ export function runCacheShow(repo: string, flags: CacheFlags, process: NodeJS.Pr
   });
 }
 
+/** Of a context nothing is made again: it is sent from the clone, which takes as long as it is large. */
+const costOf = (kind: string, cost: number | null | undefined): string | undefined =>
+  kind === "context" ? "sent again" : typeof cost === "number" ? formatDuration(cost) : undefined;
+
 const idWords: Readonly<Record<string, string>> = {
+  context: "path",
   image: "names",
   layers: "service",
   mirror: "what",
@@ -158,7 +163,7 @@ export function runCacheInspect(
           ],
           ["last used", lastUsedAt === undefined ? "" : ago(lastUsedAt, now)],
           ["used by", usedBy?.join(", ") ?? ""],
-          ["cost to lose", typeof cost === "number" ? formatDuration(cost) : ""],
+          ["cost to lose", costOf(kind, cost) ?? ""],
           ["in use", inUse ? "yes: it stays" : ""],
         ],
         color,

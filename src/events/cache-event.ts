@@ -9,12 +9,12 @@ export const cacheEventSchema = z.strictObject({
   at: envelopeTime,
   /** To keep the budget, or because the disk was nearly full. */
   type: z.literal("cache.removed"),
-  kind: z.enum(["mount", "layers", "record", "image"]),
+  kind: z.enum(["mount", "layers", "record", "context", "image"]),
   /** Key of the repository that it was kept for. */
   repo: z.string().max(128),
   /** What commands called it. */
   name: z.string().max(256),
-  /** The id of a mount, the service of layers, the names of an image. */
+  /** The id of a mount, the service of layers, the path of a context, the names of an image. */
   what: z.string().max(1024),
   /** Whose builds made it: `base`, or a pull request's. */
   scope: z.string().max(128),

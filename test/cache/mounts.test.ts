@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { chunkStore } from "../../cache/chunks.js";
-import { cacheScope, type Removed } from "../../cache/index.js";
+import { answerCache, cacheScope, type Removed } from "../../cache/index.js";
+import { showRepository } from "../../cache/inspect.js";
 import { cachePlaces, mountName } from "../../cache/places.js";
 import {
   listStoredMounts,
@@ -11,7 +12,8 @@ import {
   storeArchive,
   writeStoredMount,
 } from "../../cache/stored-mount.js";
-import { createSecrets } from "../../src/buildkit/index.js";
+import { BuildKitClient, createSecrets } from "../../src/buildkit/index.js";
+import { engineEnv } from "../lab/engine.js";
 import { onEachEngine } from "../support/engines.js";
 import { galley } from "../support/galley.js";
 import { type CacheWorld, cacheWorld, unique } from "./world.js";
@@ -90,6 +92,76 @@ onEachEngine((engine) => {
     expect(await world.build(step("two"), { ...thief, solve: { frontendAttrs } })).toBe("poison\n");
     expect(await world.build(step("two"), own)).toBe("good\n");
     expect(world.warnings).toEqual([]);
+  });
+
+  test("BuildKit's copy of a context is its repository's by its name, a fork's has its own, and only what has changed is sent to either again", async () => {
+    const repoKey = unique("context");
+    const own = { repoKey, id: unique("own") };
+    const fork = { repoKey, pr: 7, fork: true, id: unique("fork") };
+    const big = "x".repeat(200_000);
+    const names = new Set<string>();
+    let sent = 0;
+    const build = async (options: typeof own, file: string) => {
+      sent = 0;
+      return await world.build(`COPY . /in\nRUN cat /in/file # ${repoKey}`, {
+        ...options,
+        files: { file, big },
+        onStatus: ({ statuses }) => {
+          for (const { id, current } of statuses) {
+            names.add(id);
+            if (id === "transferring context:") sent = Math.max(sent, current);
+          }
+        },
+      });
+    };
+    const shown = async () => {
+      await world.caches.collect();
+      const { kept } = await showRepository(world.dataDirectory, repoKey);
+      return kept.filter(({ kind }) => kind === "context").sort((a, b) => (a.scope < b.scope ? -1 : 1));
+    };
+    expect(await build(own, "one")).toBe("one");
+    const [first, ...none] = await shown();
+    expect(none).toEqual([]);
+    expect(first).toMatchObject({
+      ...{ repo: repoKey, what: ".", scope: "base", usedBy: [own.id], inUse: false },
+      createdAt: expect.any(String),
+    });
+    for (const bytes of [first?.size, sent]) expect(bytes).toBeGreaterThan(200_000);
+    // The same copy serves the next build, whose steps are known by what is in it.
+    expect(await build({ ...own, id: unique("own") }, "two")).toBe("two");
+    expect(sent).toBeLessThan(10_000);
+    expect(await build({ ...own, id: unique("own") }, "two")).toBe("");
+    expect(await build(fork, "two")).toBe("");
+    const [base, forks] = await shown();
+    expect(base?.name).toBe(first?.name);
+    expect(forks).toMatchObject({ scope: "fork-pr-7", usedBy: [fork.id] });
+    expect(forks?.name).not.toBe(base?.name);
+    expect([...names].join()).not.toContain(repoKey);
+    // Removed by its id and nothing else, it is sent again, and no step runs for that.
+    const connect = (signal: AbortSignal) =>
+      BuildKitClient.connect(undefined, { env: engineEnv(engine), signal });
+    const { signal } = new AbortController();
+    const question = {
+      ...{ ask: "prune" as const, repo: repoKey, older: null, keep: null },
+      ...{ kinds: ["context" as const], dryRun: false },
+    };
+    const budget = async () => ({ all: 1e9, repository: 1e9 });
+    const { dataDirectory } = world;
+    const answer = await answerCache(question, { dataDirectory, connect, budget, now: Date.now, signal });
+    expect(answer).toMatchObject({
+      removed: expect.arrayContaining([
+        expect.objectContaining({
+          kind: "context",
+          repo: repoKey,
+          name: base?.name,
+          what: ".",
+          scope: "base",
+        }),
+        expect.objectContaining({ kind: "context", repo: repoKey, name: forks?.name, scope: "fork-pr-7" }),
+      ]),
+    });
+    expect(await shown()).toEqual([]);
+    if (engine.store !== "containerd") expect(await build(own, "two")).toBe("");
   });
 
   // 20.10 does not say whose a mount is.

@@ -3,7 +3,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Caches, cacheScope, type LayerRegistry, openCaches, type Removed } from "../../cache/index.js";
+import {
+  type Caches,
+  cacheScope,
+  contextName,
+  type LayerRegistry,
+  openCaches,
+  type Removed,
+} from "../../cache/index.js";
 import {
   type BuildGraph,
   BuildKitClient,
@@ -12,6 +19,7 @@ import {
   loadDockerConfig,
   type SessionService,
   type SolveOptions,
+  type SolveStatus,
 } from "../../src/buildkit/index.js";
 import { engineEnv, type LabEngine } from "../lab/engine.js";
 
@@ -35,6 +43,7 @@ export interface CacheBuildOptions {
   readonly id?: string;
   /** Told when the graph is known, before the caches are. */
   readonly onGraph?: (graph: BuildGraph) => void;
+  readonly onStatus?: (status: SolveStatus) => void;
   readonly solve?: Partial<SolveOptions>;
   /** Default: web. */
   readonly service?: string;
@@ -93,7 +102,7 @@ export async function cacheWorld(
       lines,
       { repoKey = "repo-a", pr, fork = false, files = {}, id = unique("b"), service = "web", ...rest } = {},
     ) {
-      const { onGraph, solve, image } = rest;
+      const { onGraph, onStatus, solve, image } = rest;
       const scope = cacheScope({ repoKey, pr: pr ?? null, fork });
       const tree = createFilesTree(
         new Map(Object.entries({ ...files, Dockerfile: `FROM busybox\n${lines}\n` })),
@@ -130,6 +139,7 @@ export async function cacheWorld(
             "image-resolve-mode": "local",
           },
           hostNames: scope.hostNames,
+          contextName: contextName(scope, "."),
           ...solve,
           trees: { context: tree, dockerfile: tree },
           onGraph: async (graph) => {
@@ -141,6 +151,7 @@ export async function cacheWorld(
           },
           onStatus: (status) => {
             begun.onStatus(status);
+            onStatus?.(status);
             for (const { data } of status.logs) log += Buffer.from(data).toString();
           },
         });

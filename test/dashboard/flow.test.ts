@@ -68,7 +68,7 @@ onEachEngine(
       // What the real agent keeps of it, and what its engine holds.
       const deployment = page.url();
       await page.goto("/admin/caches/dashboard");
-      await page.getByRole("region", { name: "In BuildKit" }).getByText("steps and contexts").waitFor();
+      await page.getByRole("region", { name: "In BuildKit" }).getByText("steps and other contexts").waitFor();
       await page.locator("a[data-row]").click();
       const builds = page.getByRole("region", { name: "Builds" });
       await builds.getByRole("button", { name: "back", exact: true }).click();

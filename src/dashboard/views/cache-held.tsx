@@ -17,15 +17,15 @@ interface CacheHeldProps {
   readonly onToggle: (key: string) => void;
 }
 
-/** What is kept beside stored cache mounts, by kind: layers, records of BuildKit, images for the next build, the mirror. */
+/** What is kept beside stored cache mounts, by kind: layers, records of BuildKit, contexts, images for the next build, the mirror. */
 export function CacheHeld({ held, path, now, opened, onToggle }: CacheHeldProps) {
   return (
     <section aria-labelledby="held">
       <h2 id="held">Also kept</h2>
       {held.length === 0 ? (
         <p className="quiet">
-          Nothing. Layers, BuildKit's records of cache mounts and images for the next build are here after a
-          deployment.
+          Nothing. Layers, BuildKit's records of cache mounts and contexts, and images for the next build are
+          here after a deployment.
         </p>
       ) : (
         <div className="table held">
@@ -84,7 +84,9 @@ function HeldRow({ held, path, now, open, onToggle }: HeldRowProps) {
           {inUse && ", in use"}
         </span>
         <span className="number">{kind === "registry" ? "" : formatBytes(size)}</span>
-        <span className="number wide">{cost === null ? "" : formatDuration(cost)}</span>
+        <span className="number wide">
+          {kind === "context" ? "sent again" : cost === null ? "" : formatDuration(cost)}
+        </span>
         <span className="age">
           <Ago at={lastUsedAt} now={now} />
         </span>

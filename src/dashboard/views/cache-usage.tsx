@@ -51,7 +51,8 @@ export function CacheUsage({ stored, usage, disk }: CacheUsageProps) {
               name: usage.engine.ourMounts === null ? "cache mounts" : "others' cache mounts",
               bytes: usage.engine.otherMounts,
             },
-            { name: "steps and contexts", bytes: usage.engine.shared },
+            { name: "our contexts", bytes: usage.engine.ourContexts },
+            { name: "steps and other contexts", bytes: usage.engine.shared },
           ].filter(({ bytes }) => bytes > 0)}
           whole={usage.engine.total}
         />

@@ -188,7 +188,10 @@ function RepositoryRow({ agent, repository, whole, now }: RepositoryRowProps) {
       <span className="number widest" title="Stored layers">
         {size(layerBytes)}
       </span>
-      <span className="number widest" title="Of BuildKit's cache mounts, when the engine was last looked at">
+      <span
+        className="number widest"
+        title="Of BuildKit's cache mounts and contexts, when the engine was last looked at"
+      >
         {size(recordBytes)}
       </span>
       <span className="number widest" title="That images kept for the next build have for themselves">

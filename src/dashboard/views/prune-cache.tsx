@@ -28,6 +28,7 @@ const ages: readonly { readonly word: string; readonly older: number | null }[] 
 const parts: readonly { readonly word: string; readonly kinds: readonly CacheKind[] }[] = [
   { word: "stored mounts and layers", kinds: ["mount", "layers"] },
   { word: "BuildKit's records of mounts", kinds: ["record"] },
+  { word: "BuildKit's copies of contexts", kinds: ["context"] },
   { word: "images that nothing uses", kinds: ["image"] },
 ];
 
