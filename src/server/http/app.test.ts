@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -206,6 +207,20 @@ describe("what is refused", () => {
     expect(answer).toMatch(expected);
     expect((await app.inject({ url: "/healthz" })).statusCode).toBe(200);
   });
+});
+
+test("A server that ends does not wait for connections that were opened ahead and never used.", {
+  // Less than it waits for requests that are under way.
+  timeout: 9_000,
+}, async () => {
+  const { app } = await server();
+  const { port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
+  const accepted = once(app.server, "connection");
+  const socket = connect(Number(port), "127.0.0.1");
+  const ended = once(socket, "close");
+  await accepted;
+  await app.close();
+  await ended;
 });
 
 describe("failures", () => {

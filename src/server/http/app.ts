@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import cookie from "@fastify/cookie";
 import fastify, {
@@ -79,8 +80,10 @@ export async function createHttp(options: HttpOptions): Promise<App> {
 
   const closing = new AbortController();
   app.decorate("closing", closing.signal);
+  const unused = connectionsWithoutRequest(app.server);
   app.addHook("preClose", async () => {
     closing.abort(new GalleyError("interrupted", "The server is stopping."));
+    for (const socket of unused) socket.destroy();
     setTimeout(() => app.server.closeAllConnections(), 10_000).unref();
   });
   // A connection that stays open after its last answer would hold the end up.
@@ -150,4 +153,18 @@ function answerBrokenClient(error: Error & { code?: string }, socket: Socket): v
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+/**
+ * Connections on which nothing was asked yet, as browsers and Node's `fetch` open them ahead. Node takes them for busy: a server that ends
+ * would wait for them.
+ */
+function connectionsWithoutRequest(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", ({ socket }) => unused.delete(socket));
+  return unused;
 }
