@@ -125,6 +125,27 @@ onEachEngine((engine) => {
     await expect.poll(processes).not.toMatch(running);
   });
 
+  test("a gateway that is cancelled holds no cache mount any more, which nobody else could lock", async () => {
+    const mounts = [{ dest: "/c", cache: `/${unique()}`, sharing: "locked" }] as const;
+    const abort = new AbortController();
+    const said = new Writable({
+      write(_chunk, _encoding, done) {
+        abort.abort();
+        done();
+      },
+    });
+    const held = client.gateway({ signal: abort.signal }, async (gateway) => {
+      const root = { dest: "/", ref: await gateway.load(busybox) };
+      return await gateway.exec({
+        args: sh("echo held; sleep 1000"),
+        mounts: [root, ...mounts],
+        stdout: said,
+      });
+    });
+    await expect(held).rejects.toMatchObject({ code: "cancelled" });
+    expect(await exec({ args: ["true"], mounts, signal: AbortSignal.timeout(20_000) })).toBe(0);
+  });
+
   test("a program that is not there is told apart from one that fails", async () => {
     const err = collector();
     const outcome = await exec({ args: ["/no/such/program"], stderr: err.sink }).catch(

@@ -52,14 +52,14 @@ export async function execInContainer(
   const call = { metadata: bridge.metadata };
   try {
     const request = { containerId, mounts: options.mounts.map(wireMount) };
-    await unary(bridge.client, LLBBridge.methods.NewContainer, request, { ...call, signal });
-  } catch (error) {
-    throw controlError(error, "Making a container", signal);
-  }
-  try {
+    await unary(bridge.client, LLBBridge.methods.NewContainer, request, { ...call, signal }).catch(
+      (error: unknown) => {
+        throw controlError(error, "Making a container", signal);
+      },
+    );
     return await execProcess(bridge, containerId, { ...options, signal });
   } finally {
-    // What cannot be released ends with the gateway; the outcome of the process is what counts.
+    // What cannot be released ends with the gateway, but for 20.10; the outcome of the process is what counts.
     const request = { containerId };
     await unary(bridge.client, LLBBridge.methods.ReleaseContainer, request, {
       ...call,

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Control, type pb } from "../../../proto/index.js";
 import { controlError } from "../control/rpc-error.js";
+import { BuildKitError } from "../errors.js";
 import { openSession, type SessionService } from "../session/index.js";
 import { unary } from "../transport/rpc.js";
 import type { BuildKitTransport } from "../transport/transport.js";
@@ -32,10 +33,13 @@ export interface Gateway {
 }
 
 const endMs = 5000;
+/** A little more than the release of a container may take. */
+const lettingGoMs = 7_000;
 
 /**
  * Opens the gateway for as long as `use` runs: a build of no result, unrecorded, in which sources can be loaded and
- * processes run in containers. Works on every engine.
+ * processes run in containers. Works on every engine. Cancelled, it ends when `use` has: 20.10 keeps the mounts of a container that is not
+ * released before its build ends until it is restarted itself, and nobody else can lock or prune them.
  *
  * @returns what `use` returns
  * @throws what `use` throws; BuildKitError cancelled, daemon_gone, solve_failed
@@ -58,7 +62,7 @@ export async function runGateway<T>(
   const channel = transport.openChannel();
   try {
     const request = { ref, session: session.id, internal: true };
-    const solving = unary(channel.client, Control.methods.Solve, request, { signal: within });
+    const solving = unary(channel.client, Control.methods.Solve, request, { signal: over.signal });
     // Only ends before us when something is wrong.
     const ended = solving.then(() => new Promise<never>(() => {}));
     const bridge = new Bridge(channel.client, ref);
@@ -68,7 +72,7 @@ export async function runGateway<T>(
       readFile: (result, path, range) => bridge.readFile(result, path, within, range),
       exec: (asked) => execInContainer(bridge, asked, within),
     };
-    const used = await Promise.race([use(gateway), ended]);
+    const used = await Promise.race([use(gateway), ended, longAborted(signal, over.signal)]);
     await bridge.finish(undefined, within);
     await Promise.race([solving, sleep(endMs, undefined, { signal: over.signal }).catch(() => {})]);
     return used;
@@ -81,4 +85,16 @@ export async function runGateway<T>(
     channel.close();
     await session.close();
   }
+}
+
+/** Rejects when the signal has been aborted for a while: whoever uses the gateway does not heed it. */
+async function longAborted(signal: AbortSignal | undefined, over: AbortSignal): Promise<never> {
+  return await new Promise((_resolve, reject) => {
+    if (signal === undefined) return;
+    const cancelled = () =>
+      reject(new BuildKitError("cancelled", "The gateway was cancelled", { cause: signal.reason }));
+    const wait = () => void sleep(lettingGoMs, undefined, { signal: over }).then(cancelled, () => {});
+    if (signal.aborted) wait();
+    else signal.addEventListener("abort", wait, { once: true, signal: over });
+  });
 }
