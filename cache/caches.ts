@@ -12,7 +12,7 @@ import { keepMount } from "./keep-mount.js";
 import type { Keeper, Removed } from "./kept.js";
 import { engineRecords } from "./kept-records.js";
 import { importLayers, noLayers } from "./layer-import.js";
-import { type BuildMount, buildMounts, withoutNamespace } from "./mount-keys.js";
+import { type BuildMount, keptMounts, withoutNamespace } from "./mount-keys.js";
 import { Newest } from "./newest.js";
 import { type CachePlaces, cachePlaces } from "./places.js";
 import { isRegistryFailure, registryLayers } from "./registry-layers.js";
@@ -233,7 +233,7 @@ export function openCaches(options: CachesOptions): Caches {
           const signal = AbortSignal.any([build.signal, over.signal]);
           inputs = stepInputs(told, tree, signal);
           inputs.catch(() => {}); // it is asked for again below
-          const mounts = buildMounts(told, scope);
+          const mounts = keptMounts(told, scope, build.client);
           if (!build.useCache || mounts.length === 0) return;
           try {
             const known = inputs;
@@ -336,7 +336,7 @@ export function openCaches(options: CachesOptions): Caches {
               );
             const changed =
               built && options.share > 0
-                ? buildMounts(whole, scope).filter(({ steps }) =>
+                ? keptMounts(whole, scope, build.client).filter(({ steps }) =>
                     steps.some(({ digest }) => watch.ran(digest)),
                   )
                 : [];

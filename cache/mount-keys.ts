@@ -1,4 +1,4 @@
-import type { BuildGraph, CacheMountUse, GraphStep } from "../src/buildkit/index.js";
+import type { BuildGraph, BuildKitClient, CacheMountUse, GraphStep } from "../src/buildkit/index.js";
 import type { CacheScope } from "./scope.js";
 
 /** A cache mount of a build, with the steps that use it. */
@@ -9,8 +9,29 @@ export interface BuildMount {
   readonly steps: readonly GraphStep[];
 }
 
+/**
+ * Docker Engine 20.10 says of no record which mount it is, and holds the mounts of a process beside builds until it is restarted where whoever
+ * has begun that was killed (BuildKit before 0.10.4).
+ */
+export function isOldEngine({ engine }: Pick<BuildKitClient, "engine">): boolean {
+  return engine !== undefined && Number(engine.apiVersion.slice("1.".length)) < 42;
+}
+
+/** The mounts of a build that are kept on this engine: a locked one that an old engine goes on holding no build could have any more. */
+export function keptMounts(
+  graph: BuildGraph,
+  scope: CacheScope,
+  client: Pick<BuildKitClient, "engine">,
+): BuildMount[] {
+  const mounts = buildMounts(graph, scope);
+  if (!isOldEngine(client)) return mounts;
+  const locked = ({ use, steps }: BuildMount) =>
+    steps.some(({ caches }) => caches.some(({ id, sharing }) => id === use.id && sharing === "locked"));
+  return mounts.filter((mount) => !locked(mount));
+}
+
 /** The mounts of a build that can be kept: those seeded with a stage's files (`from=`) are made anew with them. */
-export function buildMounts(graph: BuildGraph, scope: CacheScope): BuildMount[] {
+function buildMounts(graph: BuildGraph, scope: CacheScope): BuildMount[] {
   const byDigest = new Map(graph.steps.map((step) => [step.digest, step]));
   const found = new Map<string, { use: CacheMountUse; steps: GraphStep[] }>();
   for (const step of graph.steps)

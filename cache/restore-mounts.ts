@@ -5,7 +5,7 @@ import { withDeadline } from "../src/errors/index.js";
 import { listBuildRecords } from "./build-record.js";
 import { chunkStore } from "./chunks.js";
 import { findHelper } from "./helper.js";
-import type { BuildMount } from "./mount-keys.js";
+import { type BuildMount, isOldEngine } from "./mount-keys.js";
 import { openMount } from "./mount-process.js";
 import { recordedMountId } from "./mount-record.js";
 import { type CachePlaces, mountName } from "./places.js";
@@ -62,7 +62,7 @@ export async function restoreMounts(options: RestoreOptions): Promise<string[]> 
         if (step === undefined) continue;
         const opened = await openMount(gateway, await helper.load(gateway, graph, step), graph, mount.use);
         // An engine that does not list the ids of mounts is asked here.
-        if (!unfinished && !listsIds(client) && (await opened.fingerprint()) !== undefined) {
+        if (!unfinished && isOldEngine(client) && (await opened.fingerprint()) !== undefined) {
           seen.add(scope.namespace, mount.id);
           continue;
         }
@@ -119,11 +119,6 @@ async function firstStored(
   return undefined;
 }
 
-/** Only the engine from 23 on says which mount a record is. */
-function listsIds({ engine }: BuildKitClient): boolean {
-  return engine === undefined || Number(engine.apiVersion.slice("1.".length)) >= 42;
-}
-
 interface Candidate {
   readonly mount: BuildMount;
   readonly kept: StoredMount | undefined;
@@ -133,10 +128,10 @@ interface Candidate {
 async function missingOnes(stored: readonly Candidate[], options: RestoreOptions): Promise<Candidate[]> {
   const { client, places, scope, seen, inputs, imported, signal } = options;
   // The one question of most builds. An engine measures what it tells of, which takes long where that is much.
-  const filter = listsIds(client) ? stored.map(({ mount }) => mountFilter(mount.use.id)) : undefined;
+  const filter = isOldEngine(client) ? undefined : stored.map(({ mount }) => mountFilter(mount.use.id));
   const there = new Set(filter ? (await client.diskUsage({ filter, signal })).map(recordedMountId) : []);
   const gone = stored.filter(
-    ({ mount, unfinished }) => unfinished || !listsIds(client) || !there.has(mount.use.id),
+    ({ mount, unfinished }) => unfinished || isOldEngine(client) || !there.has(mount.use.id),
   );
   for (const one of stored) if (!gone.includes(one)) seen.add(scope.namespace, one.mount.id);
   if (gone.length === 0) return [];
