@@ -325,3 +325,17 @@ test("closing lets a request under way end, and takes no new one", async () => {
   expect(await answer.text()).toBe("first last");
   await closed;
 });
+
+test("closing does not wait for connections that were opened ahead and never used", {
+  // Less than requests under way are waited for.
+  timeout: 4_500,
+}, async () => {
+  const { upstream } = await service((_, response) => response.end("fine"));
+  const server = await ingress(upstream);
+  const socket = connect(server.port, "127.0.0.1");
+  const ended = once(socket, "close");
+  // Connections are taken in turn: then that one is taken, too.
+  await (await ask(server.port)).text();
+  await server.close();
+  await ended;
+});

@@ -28,9 +28,16 @@ export async function listenFor(
 ): Promise<ListeningServer> {
   const forwarder = createForwarder();
   const upgraded = new Set<Socket>();
+  /** Opened ahead, as browsers do, and asked nothing yet: Node does not count them as idle. */
+  const unused = new Set<Socket>();
   // Bodies may take as long as they take; only a head that never ends is cut off.
   const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 60_000 });
+  server.on("connection", (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
   server.on("request", (request, response) => {
+    unused.delete(request.socket);
     const host = hostOf(request);
     const upstream = host === undefined ? undefined : upstreamOf(host);
     if (upstream?.container !== undefined) response.once("close", begin(upstream.container));
@@ -38,6 +45,7 @@ export async function listenFor(
     else answer(request, response, notFoundPage(host));
   });
   server.on("upgrade", (request, socket: Socket, head) => {
+    unused.delete(socket);
     upgraded.add(socket);
     socket.once("close", () => upgraded.delete(socket));
     socket.on("error", () => socket.destroy());
@@ -51,7 +59,10 @@ export async function listenFor(
   await listen(server, at.port, at.address);
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => close(server, upgraded),
+    close: () => {
+      for (const socket of unused) socket.destroy();
+      return close(server, upgraded);
+    },
   };
 }
 
