@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nodeOptions } from "../../src/cli/up/node-options.js";
 import { openPage, startBrowser, type Watched } from "../dashboard/browser.js";
 import { docker, type LabEngine, labEngines } from "../support/engines.js";
 import { commitFolder, type GitServer, serveGit } from "../support/git-server.js";
@@ -64,9 +65,12 @@ describe("the images", () => {
       images.server,
       images.agent,
     );
-    expect(commands).toEqual([
-      '["/usr/bin/tini","--"] ["galley","server"]',
-      '["/usr/bin/tini","--"] ["galley","agent","run"]',
+    const main = "/opt/galley/dist/cli/main.js";
+    expect(
+      commands.map((line) => line.replace('["/usr/bin/tini","--"] ', "")).map((cmd) => JSON.parse(cmd)),
+    ).toEqual([
+      ["galley", "server"],
+      ["node", ...nodeOptions("agent"), main, "agent", "run"],
     ]);
   });
 

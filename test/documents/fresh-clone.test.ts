@@ -57,7 +57,7 @@ function freshClone(): { clone: string; shell: Shell } {
 }
 
 test("what is typed in a fresh clone does what it says, and leaves the engines of who else uses them running", {
-  timeout: 900_000,
+  timeout: 1_500_000,
 }, async () => {
   const { clone, shell } = freshClone();
   const running = daemons();

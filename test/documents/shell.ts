@@ -21,8 +21,8 @@ export interface Shell {
   type(line: string, options?: TypeOptions): Promise<string>;
 }
 
-/** Milliseconds; what a reader types here takes seconds. */
-const patience = 240_000;
+/** Milliseconds; what a reader types here takes seconds, and a whole build beside two other tests minutes. */
+const patience = 480_000;
 
 export function openShell(root: string, engine: LabEngine): Shell {
   const [bin, home, folder] = ["bin", "home", "work"].map((name) => join(root, name)) as [
