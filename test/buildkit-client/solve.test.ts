@@ -307,7 +307,13 @@ onEachEngine((engine) => {
   });
 
   if (engine.store === "containerd")
-    test("an image of two platforms with provenance goes through the gateway as well", async () => {
+    test.each([
+      ["as the frontend has made it", {}],
+      [
+        "with other names",
+        { hostNames: { of: () => "galley-two", otherwise: "galley-two" }, contextName: "galley/two/context" },
+      ],
+    ])("an image of two platforms with provenance goes through the gateway, %s", async (_, names) => {
       const folder = mkdtempSync(join(tmpdir(), "galley-solve-"));
       folders.push(folder);
       let map: StepSourceMap | undefined;
@@ -317,6 +323,7 @@ onEachEngine((engine) => {
             "FROM --platform=$BUILDPLATFORM busybox AS b\nARG TARGETARCH\nRUN echo $TARGETARCH > /x\nFROM scratch\nCOPY --from=b /x /x\n",
         },
         {
+          ...names,
           frontendAttrs: { platform: "linux/amd64,linux/arm64", "attest:provenance": "mode=max" },
           exports: [{ type: "oci", attrs: { tar: "false" }, output: { kind: "directory", path: folder } }],
           onSourceMap: (found) => {

@@ -109,15 +109,16 @@ export class Bridge {
 /** References are found by their ids: the graphs, Dockerfiles included, need not travel back. */
 function withoutDefinitions(result: FrontendResult): moby.buildkit.v1.frontend.Result.Init {
   const { refDeprecated, refsDeprecated, metadata, attestations } = result;
-  if (result.ref !== null) return { metadata, attestations, ref: { id: result.ref.id } };
-  if (result.refs !== null) {
+  // A copy of a decoded result has no `null` for what is not there.
+  if (result.ref) return { metadata, attestations, ref: { id: result.ref.id } };
+  if (result.refs) {
     const refs = Object.entries(result.refs.refs).map(([platform, { id }]) => [platform, { id }]);
     return { metadata, attestations, refs: { refs: Object.fromEntries(refs) } };
   }
   return {
     metadata,
     attestations,
-    ...(refDeprecated === null ? {} : { refDeprecated }),
-    ...(refsDeprecated === null ? {} : { refsDeprecated }),
+    ...(typeof refDeprecated === "string" ? { refDeprecated } : {}),
+    ...(refsDeprecated ? { refsDeprecated } : {}),
   };
 }

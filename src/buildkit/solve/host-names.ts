@@ -25,7 +25,7 @@ export async function withNames(
   names: OtherNames,
   load: (definition: pb.Definition) => Promise<string>,
 ): Promise<FrontendResult | undefined> {
-  if (!result) return result;
+  if (!result || (names.hostNameOf === undefined && names.contextName === undefined)) return result;
   const renamed = async <T extends { readonly id: string; readonly def: pb.Definition | null }>(ref: T) => {
     const def = ref.def && rename(ref.def, names);
     return def ? { ...ref, def, id: await load(def) } : ref;
