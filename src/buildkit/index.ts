@@ -60,7 +60,7 @@ export {
   type SshAgentSource,
 } from "./session/index.js";
 export type { BuildGraph, CacheMountUse, GraphInput, GraphStep, SolvedAgain } from "./solve/graph.js";
-export type { HostNameOf } from "./solve/host-names.js";
+export type { HostNameOf } from "./solve/other-names.js";
 export type { CacheEntry, ExportEntry, SolveOptions, SolveResult, StepSourceMap } from "./solve/types.js";
 export { type Endpoint, formatEndpoint, parseTarget } from "./transport/endpoint.js";
 export type { TlsFiles } from "./transport/tls-files.js";

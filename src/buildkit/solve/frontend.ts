@@ -4,7 +4,7 @@ import { isServiceError } from "../control/rpc-error.js";
 import { Bridge, type FrontendResult } from "../gateway/index.js";
 import type { BuildKitTransport } from "../transport/transport.js";
 import { type BuildGraph, graphOf } from "./graph.js";
-import { type HostNameOf, withNames } from "./host-names.js";
+import { type HostNameOf, withNames } from "./other-names.js";
 import { sourceMapOf } from "./source-map.js";
 import type { CacheEntry, StepSourceMap } from "./types.js";
 

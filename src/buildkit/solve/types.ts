@@ -3,7 +3,7 @@ import type { ContextTree } from "../fsutil/tree.js";
 import type { SolveStatus } from "../progress/types.js";
 import type { SessionService } from "../session/service.js";
 import type { BuildGraph } from "./graph.js";
-import type { HostNameOf } from "./host-names.js";
+import type { HostNameOf } from "./other-names.js";
 
 /** One result of a solve, in BuildKit's words. `type` names the exporter, `attrs` are handed to it as they are. */
 export interface ExportEntry {

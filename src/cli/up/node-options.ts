@@ -5,5 +5,5 @@
  * 64 MB it does so for each 16 MB that pass, of a heap in which nothing has changed: a third of the agent's time while it stores a mount.
  * The image of the agent and the benchmark say the same.
  */
-export const nodeOptions = (process: string): readonly string[] =>
-  process === "agent" ? ["--initial-old-space-size=64"] : [];
+export const nodeOptions = (name: string): readonly string[] =>
+  name === "agent" ? ["--initial-old-space-size=64"] : [];

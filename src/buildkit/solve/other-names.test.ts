@@ -3,7 +3,7 @@ import { moby, pb } from "../../../proto/index.js";
 import { digestOf } from "./changed-steps.js";
 import { withPlainName } from "./context-name.js";
 import { graphOf } from "./graph.js";
-import { withNames } from "./host-names.js";
+import { withNames } from "./other-names.js";
 import { sourceMapOf } from "./source-map.js";
 
 const { Result } = moby.buildkit.v1.frontend;
